@@ -1,0 +1,61 @@
+# `make drill` and `make test` are all a newcomer needs; each installs what it wants.
+SHELL := /bin/bash
+PYTHON ?= python3
+SCENARIO ?= region-outage
+DEV := .venv/dev/bin
+SAM := .venv/sam/bin/sam
+export SAM_CLI_TELEMETRY := 0
+export AWS_EC2_METADATA_DISABLED := true
+
+.PHONY: setup build lint test drill soak bench lock clean help
+
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+setup: .venv/dev/.done .venv/emulator/.done .venv/sam/.done   ## three virtual environments (their pins conflict)
+
+.venv/uv/.done: requirements/bootstrap.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/pip install --quiet --disable-pip-version-check -r requirements/bootstrap.txt
+	touch $@
+
+.venv/%/.done: requirements/%.txt .venv/uv/.done
+	$(PYTHON) -m venv .venv/$*
+	.venv/uv/bin/uv pip sync --quiet --require-hashes --index-strategy unsafe-best-match --python .venv/$*/bin/python $<
+	touch $@
+
+build: .venv/sam/.done .venv/dev/.done    ## validate the plans, then `sam build` both templates
+	PATH="$(CURDIR)/.venv/dev/bin:$$PATH" $(SAM) build
+	PATH="$(CURDIR)/.venv/dev/bin:$$PATH" $(SAM) build --config-env signals
+
+lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with the serverless rules, sam validate
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+	$(DEV)/mypy functions/health_probe/app.py
+	$(DEV)/mypy functions/failover/app.py
+	$(DEV)/mypy functions/failback/app.py
+	$(DEV)/mypy functions/linode_dns/app.py
+	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml
+	$(SAM) validate --lint --region us-west-2 -t template.yaml
+	$(SAM) validate --lint --region us-west-2 -t signals.yaml
+
+test: setup      ## every test, the drill's first scenario among them (under 10 minutes on 2 cores)
+	$(DEV)/pytest
+
+drill: setup     ## rehearse an outage on the embedded AWS: SCENARIO=region-outage|observer-denied|all
+	$(DEV)/python -m drill $(SCENARIO)
+
+soak: setup      ## the drill's scenarios, over and over: ROUNDS=5
+	$(DEV)/python -m drill all --rounds $${ROUNDS:-5}
+
+bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md
+	$(DEV)/python -m bench
+
+lock: .venv/uv/.done    ## resolve every *.in again
+	cd layers/common && ../../.venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --index-strategy unsafe-best-match requirements.in -o requirements.txt
+	cd requirements && for f in dev emulator sam; do ../.venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --index-strategy unsafe-best-match $$f.in -o $$f.txt; done
+
+clean:           ## forget everything built (the virtual environments too)
+	rm -rf .venv build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

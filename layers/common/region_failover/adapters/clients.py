@@ -1,0 +1,60 @@
+"""boto3 clients with explicit timeouts and retries; nothing is inherited from the SDK's defaults.
+
+The defaults hold a call to a black-holed Region for minutes (60 s to connect, several tries), and changed
+between botocore releases. Socket timeouts bound neither name resolution nor a server that trickles: the
+flows put an outer deadline around every round, and the handler one around everything.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client waits (seconds), and how often it tries in all."""
+
+    connect_s: float
+    read_s: float
+    attempts: int
+
+
+# A check is one try: a retry would hide what it is there to see.
+CHECK = Patience(connect_s=1.0, read_s=2.0, attempts=1)
+# Our own state, events and topic in the control Region.
+CONTROL = Patience(connect_s=1.0, read_s=2.0, attempts=3)
+# Route 53's control plane is slower, and answers throttling that is worth a retry.
+ROUTE53 = Patience(connect_s=2.0, read_s=5.0, attempts=4)
+
+_lock = threading.Lock()
+_clients: dict[tuple[str, str, Patience], Any] = {}
+
+
+def client(service: str, region: str, patience: Patience) -> Any:
+    """Return the client of that service, Region and patience; made once (creation is not thread-safe)."""
+    key = (service, region, patience)
+    with _lock:
+        if key not in _clients:
+            session: Any = boto3.session.Session(region_name=region)
+            _clients[key] = session.client(
+                service,
+                config=Config(
+                    connect_timeout=patience.connect_s,
+                    read_timeout=patience.read_s,
+                    retries={"mode": "standard", "total_max_attempts": patience.attempts},
+                    max_pool_connections=20,
+                    user_agent_extra="region-failover",
+                ),
+            )
+        return _clients[key]
+
+
+def forget_clients() -> None:
+    """Forget every client (for tests that change the environment)."""
+    with _lock:
+        _clients.clear()

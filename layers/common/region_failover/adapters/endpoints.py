@@ -1,0 +1,63 @@
+"""The application's own endpoints, by HTTP(S), with urllib3 (botocore brings it: no further import)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import urllib3
+
+from region_failover.adapters.symptoms import symptom_of
+from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.symptom import Kind, Symptom
+
+MAXIMUM_BODY_BYTES = 64 * 1024
+
+
+class Endpoints:
+    """Implements ports.Endpoints; one try, no redirects (a captive portal answers with one)."""
+
+    def __init__(self) -> None:
+        """Keep no connection between checks: a fresh one sees what a new client sees."""
+        self._pool = urllib3.PoolManager(num_pools=4, retries=False)
+
+    def get(self, url: str, status: int, timeout: timedelta) -> None:
+        """Return if the endpoint answers with that status; raise RemoteFailure otherwise."""
+        answer = self._answer(url, timeout.total_seconds())
+        if answer != status:
+            raise RemoteFailure(Symptom(Kind.HTTP, status=answer, detail=f"{status} was expected"))
+
+    def _answer(self, url: str, timeout_s: float) -> int:
+        limits = urllib3.Timeout(connect=timeout_s, read=timeout_s)
+        try:
+            response: Any = self._pool.request(
+                "GET",
+                url,
+                timeout=limits,
+                redirect=False,
+                preload_content=False,
+                headers={"connection": "close", "user-agent": "region-failover"},
+            )
+            try:
+                response.read(MAXIMUM_BODY_BYTES)
+            finally:
+                response.close()
+        except Exception as error:
+            raise RemoteFailure(_symptom(error)) from error
+        return int(response.status)
+
+
+def _symptom(error: Exception) -> Symptom:
+    """Return what a urllib3 error shows (its tree: urllib3.exceptions)."""
+    kinds = (
+        (urllib3.exceptions.NameResolutionError, Kind.NO_SUCH_NAME),
+        (urllib3.exceptions.TimeoutError, Kind.TIMEOUT),
+        (urllib3.exceptions.SSLError, Kind.TLS),
+        (urllib3.exceptions.LocationParseError, Kind.SETTINGS),
+        (urllib3.exceptions.NewConnectionError, Kind.REFUSED),
+        (urllib3.exceptions.ProtocolError, Kind.REFUSED),
+    )
+    for kind_of_error, kind in kinds:
+        if isinstance(error, kind_of_error):
+            return Symptom(kind, detail=str(error)[:300])
+    return symptom_of(error)

@@ -1,0 +1,115 @@
+"""Linode API v4: the records of a domain.
+
+Rules taken from its OpenAPI document: PUT is partial and refuses unknown keys; the TTL's key is `ttl_sec`;
+names come back relative to the domain, the apex empty; collections are paged (25 to 500 a page); 429 carries
+`Retry-After` in seconds; 408, 429, 502, 503 and 504 are worth a retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from region_failover.adapters.symptoms import symptom_of
+from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.symptom import Kind, Symptom
+from region_failover.ports import Clock, LinodeRecordState
+
+TIMEOUT_S = (2.0, 5.0)
+ATTEMPTS = 4
+LONGEST_WAIT_S = 20.0
+PAGE_SIZE = 500
+_WORTH_A_RETRY = frozenset({408, 429, 502, 503, 504})
+
+
+class Linode:
+    """Implements ports.LinodeDns. `token` is asked for at first use, and again after a 401."""
+
+    def __init__(self, base_url: str, token: Callable[[], str], clock: Clock) -> None:
+        """Talk to the API at this base URL, such as https://api.linode.com/v4."""
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._clock = clock
+
+    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
+        """Return every record of that name and type, from all pages."""
+        found: list[LinodeRecordState] = []
+        page = pages = 1
+        while page <= pages:
+            path = f"/domains/{domain_id}/records?page={page}&page_size={PAGE_SIZE}"
+            answer = self._call("GET", path)
+            found += [_record(item) for item in answer["data"] if item["type"] == kind]
+            pages = int(answer["pages"])
+            page += 1
+        return tuple(record for record in found if record.name.lower() == name.lower())
+
+    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
+        """Set target and TTL of a record."""
+        body = {"target": target, "ttl_sec": ttl_sec}
+        return _record(self._call("PUT", f"/domains/{domain_id}/records/{record_id}", body))
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = self._send(method, path, body)
+            except requests.RequestException as error:
+                if attempt == ATTEMPTS:
+                    raise RemoteFailure(_symptom(error)) from error
+                self._clock.sleep(0.2 * 2**attempt)
+                continue
+            if response.status_code not in _WORTH_A_RETRY or attempt == ATTEMPTS:
+                return _answer(response)
+            self._clock.sleep(_wait_s(response, attempt))
+        raise AssertionError("unreachable")
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
+        return requests.request(
+            method,
+            self._base_url + path,
+            json=body,
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+            headers={"Authorization": f"Bearer {self._token()}"},
+        )
+
+
+def _wait_s(response: requests.Response, attempt: int) -> float:
+    asked = response.headers.get("Retry-After", "")
+    wait = float(asked) if asked.isdigit() else 0.5 * 2**attempt
+    return min(wait, LONGEST_WAIT_S)
+
+
+def _answer(response: requests.Response) -> Any:
+    """Return the body of a success (200, or 202 with warnings); raise RemoteFailure with Linode's reasons."""
+    try:
+        body = response.json()
+    except ValueError as error:
+        symptom = Symptom(Kind.WRONG_ANSWER, status=response.status_code, detail="the body is no JSON")
+        raise RemoteFailure(symptom) from error
+    if response.status_code in {200, 202}:
+        return body
+    errors = body.get("errors", []) if isinstance(body, dict) else []
+    reasons = "; ".join(f"{error.get('field', '')} {error.get('reason', '')}".strip() for error in errors)
+    raise RemoteFailure(Symptom(Kind.HTTP, status=response.status_code, detail=f"Linode: {reasons}"[:300]))
+
+
+def _symptom(error: requests.RequestException) -> Symptom:
+    if isinstance(error, requests.Timeout):
+        return Symptom(Kind.TIMEOUT, detail=type(error).__name__)
+    if isinstance(error, requests.exceptions.SSLError):
+        return Symptom(Kind.TLS, detail=type(error).__name__)
+    if isinstance(error, requests.ConnectionError):
+        return Symptom(Kind.REFUSED, detail=type(error).__name__)
+    return symptom_of(error)
+
+
+def _record(item: dict[str, Any]) -> LinodeRecordState:
+    return LinodeRecordState(
+        id=int(item["id"]),
+        name=str(item["name"]),
+        type=str(item["type"]),
+        target=str(item["target"]),
+        ttl_sec=int(item["ttl_sec"]),
+    )

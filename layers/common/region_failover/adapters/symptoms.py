@@ -1,0 +1,75 @@
+"""From an exception of a library to a Symptom; and the decorator that adapters put on their methods."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import ssl
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from botocore import exceptions as aws
+
+from region_failover.domain.errors import RegionFailoverError, RemoteFailure
+from region_failover.domain.symptom import Kind, Symptom
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Order matters: a subclass stands before its parent (ConnectTimeoutError is a ConnectionError of botocore).
+_KINDS: tuple[tuple[tuple[type[BaseException], ...], Kind], ...] = (
+    ((aws.NoCredentialsError, aws.PartialCredentialsError, aws.TokenRetrievalError), Kind.CREDENTIALS),
+    ((aws.CredentialRetrievalError, aws.UnauthorizedSSOTokenError), Kind.CREDENTIALS),
+    ((aws.ParamValidationError, aws.UnknownServiceError, aws.InvalidRegionError), Kind.SETTINGS),
+    ((aws.NoRegionError, aws.InvalidConfigError), Kind.SETTINGS),
+    ((aws.SSLError, ssl.SSLError), Kind.TLS),
+    ((aws.ConnectTimeoutError, aws.ReadTimeoutError, TimeoutError), Kind.TIMEOUT),
+    ((socket.gaierror,), Kind.NO_SUCH_NAME),
+    ((aws.ConnectionClosedError, ConnectionError), Kind.REFUSED),
+    ((aws.EndpointConnectionError,), Kind.REFUSED),
+)
+
+
+def symptom_of(error: BaseException) -> Symptom:
+    """Return what this exception shows; an exception that nobody has classified is Kind.UNKNOWN."""
+    if isinstance(error, aws.ClientError):
+        found = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return Symptom(Kind.API, str(found.get("Code", "")), int(status), error.operation_name)
+    if _names_no_host(error):
+        return Symptom(Kind.NO_SUCH_NAME, detail=_short(error))
+    for types, kind in _KINDS:
+        if isinstance(error, types):
+            return Symptom(kind, detail=_short(error))
+    return Symptom(Kind.UNKNOWN, detail=f"{type(error).__name__}: {_short(error)}")
+
+
+def _names_no_host(error: BaseException) -> bool:
+    """Return whether name resolution failed somewhere below: botocore wraps it in EndpointConnectionError."""
+    seen: set[int] = set()
+    below: BaseException | None = error
+    while below is not None and id(below) not in seen:
+        seen.add(id(below))
+        if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
+            return True
+        below = below.__cause__ or below.__context__ or getattr(below, "kwargs", {}).get("error")
+    return False
+
+
+def _short(error: BaseException) -> str:
+    return str(error).replace("\n", " ")[:300]
+
+
+def remote(call: Callable[P, T]) -> Callable[P, T]:
+    """Raise RemoteFailure with its Symptom for whatever a library raises; let our own errors through."""
+
+    @functools.wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except RegionFailoverError:
+            raise
+        except Exception as error:
+            raise RemoteFailure(symptom_of(error)) from error
+
+    return guarded

@@ -1,0 +1,55 @@
+"""DynamoDB's data plane, looked at through reads and writes (a DescribeTable says little of either)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from region_failover.adapters.clients import CHECK, client
+from region_failover.adapters.symptoms import remote
+from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.symptom import Kind, Symptom
+
+HEARTBEATS_KEPT = timedelta(days=2)
+
+
+class Tables:
+    """Implements ports.Tables."""
+
+    def __init__(self, heartbeat_table: str) -> None:
+        """Write heartbeats to this global table."""
+        self._heartbeat_table = heartbeat_table
+
+    @remote
+    def read(self, region: str, table: str) -> None:
+        """Count at most one item: a read of the data plane that returns no data and needs no key schema."""
+        self._dynamodb(region).scan(TableName=table, Limit=1, Select="COUNT")
+
+    @remote
+    def write_heartbeat(self, region: str, key: str, at: datetime) -> None:
+        """Write a heartbeat, and read it back consistently in the same Region."""
+        dynamodb = self._dynamodb(region)
+        item = {
+            "pk": {"S": key},
+            "at": {"S": at.isoformat()},
+            "expires_at": {"N": str(int((at + HEARTBEATS_KEPT).timestamp()))},
+        }
+        dynamodb.put_item(TableName=self._heartbeat_table, Item=item)
+        found = self._read(region, key, consistent=True)
+        if found is None or found < at:
+            raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"heartbeat reads back as {found}"))
+
+    @remote
+    def read_heartbeat(self, region: str, key: str) -> datetime | None:
+        """Return the time in a heartbeat as this Region sees it."""
+        return self._read(region, key, consistent=False)
+
+    def _read(self, region: str, key: str, *, consistent: bool) -> datetime | None:
+        found = self._dynamodb(region).get_item(
+            TableName=self._heartbeat_table, Key={"pk": {"S": key}}, ConsistentRead=consistent
+        )
+        item = found.get("Item")
+        return datetime.fromisoformat(item["at"]["S"]) if item else None
+
+    def _dynamodb(self, region: str) -> Any:
+        return client("dynamodb", region, CHECK)

@@ -1,0 +1,134 @@
+"""The one place that wires: environment and plans in, a function's handler out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from aws_lambda_powertools import Logger
+
+from region_failover.adapters.clients import CONTROL, ROUTE53, client
+from region_failover.adapters.endpoints import Endpoints
+from region_failover.adapters.environment import Settings, check_grants, read_settings
+from region_failover.adapters.messages import EventBus, Topic
+from region_failover.adapters.meter import PowertoolsMeter
+from region_failover.adapters.parameters import Parameters
+from region_failover.adapters.plan_files import shipped_plans
+from region_failover.adapters.route53 import Zones
+from region_failover.adapters.secret import secret_reader
+from region_failover.adapters.state_table import StateTable
+from region_failover.adapters.system import SystemClock, together
+from region_failover.adapters.tables import Tables
+from region_failover.domain.errors import OutOfTime
+from region_failover.domain.plan import Plan
+from region_failover.domain.trigger import Trigger, read_triggers
+from region_failover.ports import LinodeDns, LinodeRecordState, Ports
+from region_failover.service.record import Deadline
+
+# Kept back from the function's own timeout, for raising an error that says what happened.
+OUTER_MARGIN_S = 2.0
+
+Answer = list[dict[str, object]]
+Flow = Callable[[Ports, Sequence[Plan], Sequence[Trigger], Deadline, timedelta], Answer]
+
+
+class Context(Protocol):
+    """What is used of Lambda's context object."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds left before Lambda ends the invocation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Application:
+    """A function's settings, plans and ports, made once per execution environment."""
+
+    service: str
+    settings: Settings
+    plans: tuple[Plan, ...]
+    ports: Ports
+    logger: Logger
+
+    def run(self, flow: Flow, event: Any, context: Context) -> Answer:
+        """Read the event and run a flow on it, within the outer deadline; errors are logged and raised.
+
+        An error means that the event is delivered again and in the end goes to the dead-letter queue.
+        """
+        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}")
+        seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
+
+        def work() -> Answer:
+            triggers = read_triggers(event, context.aws_request_id)
+            deadline = Deadline.after(ports, seconds)
+            return flow(ports, self.plans, triggers, deadline, self.settings.maximum_event_age)
+
+        answer = ports.together([work], timedelta(seconds=seconds))[0]
+        if isinstance(answer, Exception):
+            event_id = event.get("id", "") if isinstance(event, Mapping) else ""
+            self.logger.error("failed", extra={"event_id": event_id, "error": str(answer)}, exc_info=answer)
+            if type(answer) is TimeoutError:
+                raise OutOfTime(f"{self.service}: not done within {seconds:.0f} s") from answer
+            raise answer
+        return answer
+
+
+def application(service: str, environ: Mapping[str, str] | None = None) -> Application:
+    """Return a function's application; raise ConfigurationError where settings or plans are wrong."""
+    settings = read_settings(os.environ if environ is None else environ)
+    plans = shipped_plans()
+    logger = Logger(service=service)
+    spare = check_grants(settings, plans)
+    if spare:
+        logger.warning("granted and not needed", extra={"spare": spare})
+    return Application(service, settings, plans, real_ports(service, settings, logger), logger)
+
+
+def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
+    """Return the ports with the real adapters behind them."""
+    clock = SystemClock()
+    return Ports(
+        owner=service,
+        clock=clock,
+        together=together,
+        store=StateTable(client("dynamodb", settings.region, CONTROL), settings.state_table),
+        tables=Tables(settings.heartbeat_table),
+        endpoints=Endpoints(),
+        zones=Zones(client("route53", settings.region, ROUTE53)),
+        parameters=Parameters(),
+        linode=_LazyLinode(settings, clock),
+        events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
+        notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn),
+        meter=PowertoolsMeter(service, logger),
+    )
+
+
+class _LazyLinode:
+    """Linode's adapter, imported at first use: requests belongs to the cold start of one function only."""
+
+    def __init__(self, settings: Settings, clock: SystemClock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._made: LinodeDns | None = None
+
+    def _real(self) -> LinodeDns:
+        if self._made is None:
+            from region_failover.adapters.linode import Linode
+
+            token = secret_reader(
+                lambda: client("secretsmanager", self._settings.region, CONTROL),
+                self._settings.linode_token_arn,
+            )
+            self._made = Linode(self._settings.linode_url, token, self._clock)
+        return self._made
+
+    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
+        return self._real().find(domain_id, name, kind)
+
+    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
+        return self._real().point(domain_id, record_id, target, ttl_sec)

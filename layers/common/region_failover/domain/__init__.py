@@ -1,0 +1,1 @@
+"""Rules without I/O: no clock, no environment, no randomness, no logging, the standard library only."""

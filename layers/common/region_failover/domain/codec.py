@@ -1,0 +1,119 @@
+"""The records as JSON text and back: what the state table keeps.
+
+Times are ISO 8601 in UTC; enums their values; a mapping's keys are sorted, so equal records are equal text.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from region_failover.domain.state import (
+    Direction,
+    Lease,
+    Notice,
+    Phase,
+    PlanState,
+    Step,
+    StepKind,
+    StepStatus,
+    Transition,
+)
+from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+
+
+def dump(record: Any) -> str:
+    """Return any of the records (a dataclass) as JSON text."""
+    return json.dumps(asdict(record), default=_plain, sort_keys=True)
+
+
+def load_state(text: str) -> PlanState:
+    """Return the state that `dump` wrote."""
+    found = _known(PlanState, json.loads(text))
+    return PlanState(
+        **{
+            **found,
+            "phase": Phase(found["phase"]),
+            "transition": _transition(found["transition"]),
+            "cooldown_until": _time(found["cooldown_until"]),
+            "owed": tuple(_step(step) for step in found["owed"]),
+            "outbox": tuple(_notice(notice) for notice in found["outbox"]),
+            "noticed": {key: datetime.fromisoformat(at) for key, at in found["noticed"].items()},
+        }
+    )
+
+
+def load_health(text: str) -> HealthRecord:
+    """Return the health record that `dump` wrote."""
+    found = _known(HealthRecord, json.loads(text))
+    regions = {name: _region_health(region) for name, region in found["regions"].items()}
+    return HealthRecord(**{**found, "regions": regions})
+
+
+def load_transition(text: str) -> Transition:
+    """Return the transition that `dump` wrote."""
+    found = _transition(json.loads(text))
+    if found is None:
+        raise ValueError("no transition")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a record")
+
+
+def _known(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """Return only the fields this version knows: a rollback must read what a newer version wrote."""
+    names = {field.name for field in fields(kind)}
+    return {key: value for key, value in found.items() if key in names}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _transition(found: dict[str, Any] | None) -> Transition | None:
+    if found is None:
+        return None
+    lease = found["lease"]
+    return Transition(
+        **{
+            **_known(Transition, found),
+            "direction": Direction(found["direction"]),
+            "started_at": datetime.fromisoformat(found["started_at"]),
+            "detected_at": _time(found["detected_at"]),
+            "ended_at": _time(found["ended_at"]),
+            "lease": Lease(lease["owner"], datetime.fromisoformat(lease["until"])),
+            "steps": tuple(_step(step) for step in found["steps"]),
+        }
+    )
+
+
+def _step(found: dict[str, Any]) -> Step:
+    times = {key: _time(found[key]) for key in ("claimed_until", "sent_at", "done_at")}
+    return Step(
+        **{
+            **_known(Step, found),
+            **times,
+            "kind": StepKind(found["kind"]),
+            "status": StepStatus(found["status"]),
+        }
+    )
+
+
+def _notice(found: dict[str, Any]) -> Notice:
+    return Notice(**{**_known(Notice, found), "at": datetime.fromisoformat(found["at"])})
+
+
+def _region_health(found: dict[str, Any]) -> RegionHealth:
+    return RegionHealth(
+        health=Health(found["health"]),
+        since=datetime.fromisoformat(found["since"]),
+        last_at=datetime.fromisoformat(found["last_at"]),
+        recent=tuple(Health(health) for health in found["recent"]),
+        why=found["why"],
+    )

@@ -1,0 +1,206 @@
+"""Decide whether to move, from one flat situation; return a reason for everything, 'hold' included.
+
+A situation holds nothing but what the decision reads, so a recorded one can be decided again (I23).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
+from region_failover.domain.state import VERIFIED_WITHIN, Phase
+from region_failover.domain.verdict import Health
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    MOVE = "move"
+    HOLD = "hold"
+
+
+class Reason(StrEnum):
+    """Why. Each value is documented in docs/runbook.md."""
+
+    # moves
+    REGION_DOWN = "region-down"
+    OPERATOR_ASKED = "operator-asked"
+    PRIMARY_SETTLED = "primary-settled"
+    # holds, both ways
+    PAUSED = "paused"
+    IN_PROGRESS = "in-progress"
+    NEEDS_OPERATOR = "needs-operator"
+    COOLDOWN = "cooldown"
+    TARGET_NOT_VERIFIED = "target-not-verified"
+    LOST_THE_CLAIM = "lost-the-claim"
+    DRIFT = "drift"
+    FENCE_AHEAD = "fence-ahead"
+    # holds of a failover
+    ACTIVE_HEALTHY = "active-healthy"
+    NOT_CONFIRMED = "not-confirmed"
+    OBSERVER_FAULT = "observer-fault"
+    EVIDENCE_INCOMPLETE = "evidence-incomplete"
+    BOTH_UNHEALTHY = "both-unhealthy"
+    FAILOVER_IS_MANUAL = "failover-is-manual"
+    # holds of a failback
+    AT_PRIMARY = "at-primary"
+    NOT_SETTLED = "not-settled"
+    LAG_UNKNOWN = "lag-unknown"
+    LAG_TOO_HIGH = "lag-too-high"
+    FAILBACK_IS_MANUAL = "failback-is-manual"
+    # triggers that are no reason to look
+    STALE_EVENT = "stale-event"
+    NOT_IN_ALARM = "not-in-alarm"
+    SUPPRESSED = "suppressed"
+
+
+# Holds that somebody must hear of: without a human, nothing will get better.
+LOUD = frozenset(
+    {
+        Reason.OBSERVER_FAULT,
+        Reason.BOTH_UNHEALTHY,
+        Reason.TARGET_NOT_VERIFIED,
+        Reason.NEEDS_OPERATOR,
+        Reason.DRIFT,
+        Reason.FENCE_AHEAD,
+        Reason.FAILOVER_IS_MANUAL,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a decision reads.
+
+    `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
+    the verdict over the recorded samples; `settled`: the target was continuously healthy for `healthy_for`;
+    `lags_s`: replication each way in seconds, None = not measured; `ours`: a check of the source failed by
+    our own fault.
+    """
+
+    now: datetime
+    at_primary: bool
+    phase: Phase
+    paused: bool
+    cooldown_until: datetime | None
+    manual: bool
+    force: bool
+    source: Health
+    source_down: bool
+    ours: bool
+    target: Health
+    target_at: datetime
+    settled: bool
+    lags_s: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why."""
+
+    action: Action
+    reason: Reason
+
+    @property
+    def moves(self) -> bool:
+        """Return whether traffic is to move."""
+        return self.action is Action.MOVE
+
+
+def hold(reason: Reason) -> Decision:
+    """Return a decision to do nothing."""
+    return Decision(Action.HOLD, reason)
+
+
+def move(reason: Reason) -> Decision:
+    """Return a decision to move."""
+    return Decision(Action.MOVE, reason)
+
+
+def decide_failover(situation: Situation, policy: Policy) -> Decision:
+    """Return MOVE only off a Region that is decidedly down, or by a human's word, onto a verified one.
+
+    A human bypasses the policy, the cooldown and the pause, and with `force` the evidence against the
+    source; never the verification of the target and never an open transition (I5, I1).
+    """
+    return (
+        _not_free(situation)
+        or (None if situation.force and situation.manual else _source_not_down(situation))
+        or _not_allowed(situation, policy.failover is FailoverMode.MANUAL, Reason.FAILOVER_IS_MANUAL)
+        or _target_not_verified(situation)
+        or move(Reason.OPERATOR_ASKED if situation.manual else Reason.REGION_DOWN)
+    )
+
+
+def decide_failback(situation: Situation, policy: Policy) -> Decision:
+    """Return MOVE only onto a primary that has been healthy for long, with replication measured both ways.
+
+    A human bypasses mode, cooldown, pause and dwell, and with `force` also the replication limit; never
+    the verification of the primary.
+    """
+    if situation.at_primary:
+        return hold(Reason.AT_PRIMARY)
+    return (
+        _not_free(situation)
+        or _not_allowed(situation, policy.failback is FailbackMode.MANUAL, Reason.FAILBACK_IS_MANUAL)
+        or _not_settled(situation)
+        or _target_not_verified(situation)
+        or _not_replicated(situation, policy.max_replication_lag)
+        or move(Reason.OPERATOR_ASKED if situation.manual else Reason.PRIMARY_SETTLED)
+    )
+
+
+def _not_free(situation: Situation) -> Decision | None:
+    if situation.phase is Phase.NEEDS_OPERATOR:
+        return hold(Reason.NEEDS_OPERATOR)
+    if situation.phase is not Phase.STEADY:
+        return hold(Reason.IN_PROGRESS)
+    return None
+
+
+def _source_not_down(situation: Situation) -> Decision | None:
+    if situation.source is Health.HEALTHY:
+        return hold(Reason.ACTIVE_HEALTHY)
+    if situation.source is Health.UNKNOWN:
+        return hold(Reason.OBSERVER_FAULT if situation.ours else Reason.EVIDENCE_INCOMPLETE)
+    if not situation.source_down:
+        return hold(Reason.NOT_CONFIRMED)
+    if situation.target is Health.UNHEALTHY:
+        return hold(Reason.BOTH_UNHEALTHY)
+    return None
+
+
+def _not_allowed(situation: Situation, by_hand_only: bool, reason: Reason) -> Decision | None:
+    if situation.manual:
+        return None
+    if situation.paused:
+        return hold(Reason.PAUSED)
+    if by_hand_only:
+        return hold(reason)
+    if situation.cooldown_until is not None and situation.now < situation.cooldown_until:
+        return hold(Reason.COOLDOWN)
+    return None
+
+
+def _target_not_verified(situation: Situation) -> Decision | None:
+    fresh = timedelta(0) <= situation.now - situation.target_at <= VERIFIED_WITHIN
+    if situation.target is Health.HEALTHY and fresh:
+        return None
+    return hold(Reason.TARGET_NOT_VERIFIED)
+
+
+def _not_settled(situation: Situation) -> Decision | None:
+    return None if situation.settled or situation.manual else hold(Reason.NOT_SETTLED)
+
+
+def _not_replicated(situation: Situation, limit: timedelta) -> Decision | None:
+    if situation.manual and situation.force:
+        return None
+    known = [lag for lag in situation.lags_s if lag is not None]
+    if len(known) < len(situation.lags_s):
+        return hold(Reason.LAG_UNKNOWN)
+    if max(known) > limit.total_seconds():
+        return hold(Reason.LAG_TOO_HIGH)
+    return None

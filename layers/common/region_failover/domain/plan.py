@@ -1,0 +1,167 @@
+"""A plan: one application's Regions, checks, switches and policy, as the flows see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A Region's fixed role in a plan."""
+
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+class FailoverMode(StrEnum):
+    """Who may start a failover."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class FailbackMode(StrEnum):
+    """Who may start a failback."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """The two Regions between which traffic moves."""
+
+    primary: str
+    standby: str
+
+    def of(self, role: Role) -> str:
+        """Return the Region that has this role."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+    def other(self, region: str) -> str:
+        """Return the Region that is not this one."""
+        return self.standby if region == self.primary else self.primary
+
+    def role(self, region: str) -> Role:
+        """Return the role of one of the two Regions."""
+        return Role.PRIMARY if region == self.primary else Role.STANDBY
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield primary, then standby."""
+        yield self.primary
+        yield self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When traffic may move."""
+
+    failover: FailoverMode = FailoverMode.AUTOMATIC
+    failback: FailbackMode = FailbackMode.MANUAL
+    healthy_for: timedelta = timedelta(minutes=20)
+    cooldown: timedelta = timedelta(minutes=60)
+    max_replication_lag: timedelta = timedelta(seconds=30)
+    notify_again: timedelta = timedelta(minutes=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How evidence is gathered and when it is enough.
+
+    `every`: between rounds while all is well; `quick_every`: after a failed round; `timeout`: total
+    deadline of one check, name resolution and a trickling server included; `needed` of the last `window`
+    samples must have failed, the newest among them; `confirm_for`: how long the failure must have been
+    unbroken, because from one vantage point a short partition looks just like an outage.
+    """
+
+    every: timedelta = timedelta(seconds=60)
+    quick_every: timedelta = timedelta(seconds=5)
+    timeout: timedelta = timedelta(seconds=2)
+    needed: int = 3
+    window: int = 5
+    confirm_for: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbCheck:
+    """The table answers a data-plane read in a Region."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """The application's own endpoint answers with the expected status in a Region."""
+
+    primary: str
+    standby: str
+    status: int = 200
+
+    def url(self, role: Role) -> str:
+        """Return the URL to look at for that role."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class Route53Record:
+    """A simple record set whose values point at one Region or the other. `ttl` in seconds."""
+
+    zone_id: str
+    name: str
+    type: str
+    ttl: int
+    primary: tuple[str, ...]
+    standby: tuple[str, ...]
+
+    def values(self, role: Role) -> tuple[str, ...]:
+        """Return the values that point at that role's Region."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class LinodeRecord:
+    """A record in Linode's DNS. `name` relative to the domain, '' the apex; `ttl_sec` from Linode's list."""
+
+    domain_id: int
+    name: str
+    type: str
+    ttl_sec: int
+    primary: str
+    standby: str
+
+    def target(self, role: Role) -> str:
+        """Return the target that points at that role's Region."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class SsmParameter:
+    """A parameter that names the active Region, kept in one or several Regions."""
+
+    name: str
+    regions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One application's description."""
+
+    name: str
+    regions: Regions
+    policy: Policy
+    sampling: Sampling
+    dynamodb_checks: tuple[DynamoDbCheck, ...]
+    http_checks: tuple[HttpCheck, ...]
+    route53_records: tuple[Route53Record, ...]
+    linode_records: tuple[LinodeRecord, ...]
+    ssm_parameters: tuple[SsmParameter, ...]
+
+    def zones(self) -> dict[str, tuple[Route53Record, ...]]:
+        """Return the records by hosted zone, in the plan's order."""
+        zone_ids = dict.fromkeys(record.zone_id for record in self.route53_records)
+        return {
+            zone: tuple(record for record in self.route53_records if record.zone_id == zone)
+            for zone in zone_ids
+        }

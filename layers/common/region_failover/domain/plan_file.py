@@ -1,0 +1,335 @@
+"""Read a plan's TOML text, or refuse it with file, key, problem and what is allowed.
+
+Sources of the limits: Route 53 API reference (TTL 0 to 2147483647, zone id up to 32 characters), Linode
+API v4 (`ttl_sec` values; `[remote_addr]` is replaced by the caller's address, so it is refused), SSM
+(parameter names of up to 1011 characters of `a-zA-Z0-9_.-/`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from region_failover.domain.errors import PlanError
+from region_failover.domain.plan import (
+    DynamoDbCheck,
+    FailbackMode,
+    FailoverMode,
+    HttpCheck,
+    LinodeRecord,
+    Plan,
+    Policy,
+    Regions,
+    Route53Record,
+    Sampling,
+    SsmParameter,
+)
+
+LINODE_TTLS = (
+    30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
+)  # fmt: skip
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_ZONE = re.compile(r"[A-Z0-9]{1,32}")
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
+_LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
+_HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_plan(text: str, file: str) -> Plan:
+    """Return the plan that this TOML text describes; raise PlanError at the first thing wrong.
+
+    `file` is only named in errors.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(file, "(syntax)", str(error), "TOML 1.0") from error
+    return _plan(_Table(file, "", document))
+
+
+@dataclass
+class _Table:
+    """A TOML table being read: knows where it stands, and which of its keys were asked for."""
+
+    file: str
+    path: str
+    values: Mapping[str, Any]
+
+    def fail(self, key: str, problem: str, allowed: str) -> NoReturn:
+        raise PlanError(self.file, f"{self.path}{key}", problem, allowed)
+
+    def only(self, *allowed: str) -> None:
+        for key in self.values:
+            if key not in allowed:
+                self.fail(key, "unknown key", ", ".join(allowed))
+
+    def required(self, key: str, allowed: str) -> Any:
+        if key not in self.values:
+            self.fail(key, "missing", allowed)
+        return self.values[key]
+
+    def text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
+        value = self.required(key, allowed)
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            self.fail(key, f"{value!r} is not valid", allowed)
+        return str(value)
+
+    def choice(self, key: str, default: T, choices: Mapping[str, T]) -> T:
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str) or value not in choices:
+            self.fail(key, f"{value!r} is not valid", ", ".join(f'"{choice}"' for choice in choices))
+        return choices[value]
+
+    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        allowed = f"a whole number from {low} to {high}"
+        value = self.values.get(key, default)
+        if value is None:
+            self.fail(key, "missing", allowed)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            self.fail(key, f"{value!r} is not valid", allowed)
+        return value
+
+    def duration(self, key: str, default: timedelta, low: timedelta, high: timedelta) -> timedelta:
+        if key not in self.values:
+            return default
+        value = self.values[key]
+        allowed = f'a duration such as "30s", "20m", "1h", from {low} to {high}'
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            self.fail(key, f"{value!r} is not a duration", allowed)
+        found = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]])
+        if not low <= found <= high:
+            self.fail(key, f"{value!r} is out of range", allowed)
+        return found
+
+    def texts(self, key: str, allowed: str) -> tuple[str, ...]:
+        value = self.required(key, allowed)
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            self.fail(key, f"{value!r} is not valid", allowed)
+        if len(set(value)) != len(value):
+            self.fail(key, "the same value twice", allowed)
+        return tuple(value)
+
+    def table(self, key: str) -> _Table:
+        value = self.values.get(key, {})
+        if not isinstance(value, dict):
+            self.fail(key, "not a table", f"[{self.path}{key}]")
+        return _Table(self.file, f"{self.path}{key}.", value)
+
+    def tables(self, key: str, read: Callable[[_Table], T]) -> tuple[T, ...]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.fail(key, "not an array of tables", f"[[{self.path}{key}]]")
+        return tuple(
+            read(_Table(self.file, f"{self.path}{key}[{number}].", item)) for number, item in enumerate(value)
+        )
+
+
+def _plan(top: _Table) -> Plan:
+    top.only("name", "regions", "policy", "sampling", "check", "switch")
+    regions = _regions(top.table("regions"))
+    checks, switches = top.table("check"), top.table("switch")
+    checks.only("dynamodb", "http")
+    switches.only("route53_record", "linode_record", "ssm_parameter")
+    plan = Plan(
+        name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+        regions=regions,
+        policy=_policy(top.table("policy")),
+        sampling=_sampling(top.table("sampling")),
+        dynamodb_checks=checks.tables("dynamodb", _dynamodb_check),
+        http_checks=checks.tables("http", _http_check),
+        route53_records=switches.tables("route53_record", _route53_record),
+        linode_records=switches.tables("linode_record", _linode_record),
+        ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
+    )
+    _check_whole(top, plan)
+    return plan
+
+
+def _check_whole(top: _Table, plan: Plan) -> None:
+    if not plan.dynamodb_checks:
+        top.fail("check.dynamodb", "missing", "at least one [[check.dynamodb]]")
+    if not plan.http_checks:
+        top.fail(
+            "check.http",
+            "missing: one kind of evidence alone never moves traffic",
+            "at least one [[check.http]] beside [[check.dynamodb]]",
+        )
+    if not (plan.route53_records or plan.linode_records):
+        top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
+    route53 = [(r.zone_id, _canonical(r.name), r.type) for r in plan.route53_records]
+    linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
+    _unique(top, "switch.route53_record", route53)
+    _unique(top, "switch.linode_record", linode)
+    _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
+    _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
+
+
+def _canonical(name: str) -> str:
+    return name.rstrip(".").lower()
+
+
+def _unique(top: _Table, key: str, found: list[Any]) -> None:
+    for item in found:
+        if found.count(item) > 1:
+            top.fail(key, f"{item!r} stands twice", "each once")
+
+
+def _regions(table: _Table) -> Regions:
+    table.only("primary", "standby")
+    names = [table.text(key, _REGION, 'a Region name such as "us-east-1"') for key in ("primary", "standby")]
+    if names[0] == names[1]:
+        table.fail("standby", f"{names[1]!r} is also the primary", "another Region than the primary")
+    return Regions(*names)
+
+
+def _policy(table: _Table) -> Policy:
+    table.only("failover", "failback", "healthy_for", "cooldown", "max_replication_lag", "notify_again")
+    default, second, day = Policy(), timedelta(seconds=1), timedelta(days=1)
+    return Policy(
+        failover=table.choice("failover", default.failover, {mode.value: mode for mode in FailoverMode}),
+        failback=table.choice("failback", default.failback, {mode.value: mode for mode in FailbackMode}),
+        healthy_for=table.duration("healthy_for", default.healthy_for, second, day),
+        cooldown=table.duration("cooldown", default.cooldown, second, 7 * day),
+        max_replication_lag=table.duration("max_replication_lag", default.max_replication_lag, second, day),
+        notify_again=table.duration("notify_again", default.notify_again, second, 7 * day),
+    )
+
+
+def _sampling(table: _Table) -> Sampling:
+    table.only("every", "quick_every", "timeout", "needed", "window", "confirm_for")
+    default, second, minute = Sampling(), timedelta(seconds=1), timedelta(minutes=1)
+    window = table.whole("window", 1, 20, default.window)
+    return Sampling(
+        every=table.duration("every", default.every, second, minute),
+        quick_every=table.duration("quick_every", default.quick_every, second, minute),
+        timeout=table.duration("timeout", default.timeout, second / 10, 10 * second),
+        needed=table.whole("needed", 1, window, min(default.needed, window)),
+        window=window,
+        confirm_for=table.duration("confirm_for", default.confirm_for, 0 * second, 60 * minute),
+    )
+
+
+def _dynamodb_check(table: _Table) -> DynamoDbCheck:
+    table.only("table")
+    return DynamoDbCheck(
+        table.text("table", _TABLE, "a table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-', '.'")
+    )
+
+
+def _http_check(table: _Table) -> HttpCheck:
+    table.only("primary", "standby", "status")
+    urls = [_url(table, key) for key in ("primary", "standby")]
+    if urls[0] == urls[1]:
+        table.fail("standby", "the same URL as the primary", "each Region's own endpoint")
+    return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200))
+
+
+def _url(table: _Table, key: str) -> str:
+    allowed = 'a URL such as "https://use1.orders.example.com/health", without user or password'
+    value = table.required(key, allowed)
+    try:
+        url = urlsplit(value if isinstance(value, str) else "")
+        valid = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or url.username or url.password:
+        table.fail(key, f"{value!r} is not valid", allowed)
+    return str(value)
+
+
+def _route53_record(table: _Table) -> Route53Record:
+    table.only("zone_id", "name", "type", "ttl", "primary", "standby")
+    kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
+    if not kind:
+        table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
+    values = [_targets(table, key, kind) for key in ("primary", "standby")]
+    if set(values[0]) == set(values[1]):
+        table.fail("standby", "the same values as the primary", "values that point at the other Region")
+    return Route53Record(
+        zone_id=table.text("zone_id", _ZONE, "a hosted zone's id such as Z0123456789ABCDEFGHIJ"),
+        name=table.text("name", _LABELS, "a fully qualified domain name"),
+        type=kind,
+        ttl=table.whole("ttl", 0, 2147483647),
+        primary=values[0],
+        standby=values[1],
+    )
+
+
+_ADDRESS_FAMILIES = {"A": 4, "AAAA": 6, "CNAME": 0}
+
+
+def _targets(table: _Table, key: str, kind: str) -> tuple[str, ...]:
+    allowed = f"a list of values for {kind}" + (", exactly one" if kind == "CNAME" else "")
+    values = table.texts(key, allowed)
+    if kind == "CNAME" and len(values) != 1:
+        table.fail(key, "several values", allowed)
+    for value in values:
+        _target(table, key, kind, value)
+    return values
+
+
+def _target(table: _Table, key: str, kind: str, value: str) -> str:
+    family = _ADDRESS_FAMILIES[kind]
+    if not family:
+        if not _LABELS.fullmatch(value):
+            table.fail(key, f"{value!r} is not valid", "a fully qualified domain name")
+        return value
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        address = None
+    if address is None or address.version != family or address.is_unspecified:
+        table.fail(key, f"{value!r} is not valid", f"an IPv{family} address (no placeholder)")
+    return value
+
+
+def _linode_record(table: _Table) -> LinodeRecord:
+    table.only("domain_id", "name", "type", "ttl_sec", "primary", "standby")
+    kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
+    if not kind:
+        table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
+    targets = []
+    for key in ("primary", "standby"):
+        value = table.required(key, f"one value for {kind}")
+        targets.append(_target(table, key, kind, value if isinstance(value, str) else repr(value)))
+    if targets[0] == targets[1]:
+        table.fail("standby", "the same target as the primary", "a target in the other Region")
+    ttl = table.whole("ttl_sec", 30, LINODE_TTLS[-1])
+    if ttl not in LINODE_TTLS:
+        table.fail("ttl_sec", f"{ttl} would be rounded by Linode", ", ".join(map(str, LINODE_TTLS)))
+    return LinodeRecord(
+        domain_id=table.whole("domain_id", 1, 2**53),
+        name=table.text("name", _HOST, "a host name relative to the domain, '' for the apex"),
+        type=kind,
+        ttl_sec=ttl,
+        primary=targets[0],
+        standby=targets[1],
+    )
+
+
+def _ssm_parameter(table: _Table, regions: Regions) -> SsmParameter:
+    table.only("name", "regions")
+    found = table.texts("regions", "a list of the plan's Regions")
+    for region in found:
+        if region not in tuple(regions):
+            table.fail("regions", f"{region!r} is not a Region of this plan", ", ".join(regions))
+    return SsmParameter(
+        name=table.text("name", _PARAMETER, "a parameter name beginning with '/'"),
+        regions=found,
+    )

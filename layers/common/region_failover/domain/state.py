@@ -1,0 +1,382 @@
+"""The state record of a plan and every change that it may undergo.
+
+The record is written only by compare-and-swap on `version`, so each function here sees the newest record
+and either returns its successor or None: 'this change is not allowed on what is there'. That makes the
+rules of exclusion (I1 to I4) plain functions that can be tested without any store.
+
+    STEADY --claim--> MOVING --complete--> STEADY
+                        |  ^
+          need_operator |  | take_over (target verified again)
+                        v  |
+                  NEEDS_OPERATOR
+    MOVING --stop, before any effect--> STEADY
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# How long a claim lasts without renewal. Longer than any function's timeout plus margin (a test of the
+# template holds that): whoever finds a lease expired knows that its worker has ended.
+LEASE = timedelta(seconds=120)
+STEP_LEASE = timedelta(seconds=90)
+
+# A target must have been verified within this time before traffic is sent there (I5).
+VERIFIED_WITHIN = timedelta(seconds=30)
+
+
+class Direction(StrEnum):
+    """Failover leaves a Region because it is unhealthy; failback is the planned return to the primary."""
+
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+
+
+class Phase(StrEnum):
+    """Where a plan stands."""
+
+    STEADY = "steady"
+    MOVING = "moving"
+    NEEDS_OPERATOR = "needs-operator"
+
+
+class StepKind(StrEnum):
+    """What a step switches."""
+
+    ROUTE53 = "route53"
+    LINODE = "linode"
+    SSM = "ssm"
+
+
+class StepStatus(StrEnum):
+    """How far a step is. OWED: could not be done in a Region that is down; made good later."""
+
+    PENDING = "pending"
+    DOING = "doing"
+    DONE = "done"
+    FAILED = "failed"
+    OWED = "owed"
+
+
+SETTLED = frozenset({StepStatus.DONE, StepStatus.OWED})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One switch within a transition. `before`: what was there, as JSON; times are None until reached."""
+
+    kind: StepKind
+    subject: str
+    region: str = ""
+    status: StepStatus = StepStatus.PENDING
+    attempts: int = 0
+    owner: str = ""
+    claimed_until: datetime | None = None
+    before: str = ""
+    change_id: str = ""
+    detail: str = ""
+    sent_at: datetime | None = None
+    done_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the step's name within its transition, such as 'ssm us-west-2 /orders/active-region'."""
+        return " ".join(part for part in (self.kind.value, self.region, self.subject) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may act, until when."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One failover or failback run. `loss_s`: estimated seconds of writes not seen on the target's side."""
+
+    epoch: int
+    direction: Direction
+    source: str
+    target: str
+    reason: str
+    manual: bool
+    started_at: datetime
+    detected_at: datetime | None
+    lease: Lease
+    steps: tuple[Step, ...]
+    loss_s: float | None = None
+    ended_at: datetime | None = None
+    outcome: str = ""
+
+    def step(self, key: str) -> Step | None:
+        """Return the step of that name, or None."""
+        return next((step for step in self.steps if step.key == key), None)
+
+    def with_step(self, changed: Step) -> Transition:
+        """Return the transition with one step replaced."""
+        return replace(self, steps=tuple(changed if s.key == changed.key else s for s in self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell; stays in the record until it has been sent (I22)."""
+
+    key: str
+    subject: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlanState:
+    """All that is remembered of a plan between invocations.
+
+    `active`: the Region that has the traffic; `proposal`: the place of a failback that waits for
+    approval (not used yet); `owed`: steps of the last transition still to be made good.
+    """
+
+    plan: str
+    version: int
+    epoch: int
+    active: str
+    phase: Phase = Phase.STEADY
+    transition: Transition | None = None
+    cooldown_until: datetime | None = None
+    paused: bool = False
+    owed: tuple[Step, ...] = ()
+    outbox: tuple[Notice, ...] = ()
+    noticed: Mapping[str, datetime] = field(default_factory=dict)
+    proposal: str = ""
+
+
+def initial_state(plan: str, epoch: int, active: str) -> PlanState:
+    """Return the record of a plan that has none yet."""
+    return PlanState(plan=plan, version=0, epoch=epoch, active=active)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request to open a transition."""
+
+    direction: Direction
+    source: str
+    target: str
+    reason: str
+    manual: bool
+    owner: str
+    steps: tuple[Step, ...]
+    detected_at: datetime | None = None
+    loss_s: float | None = None
+
+
+def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
+    """Return the state with this transition opened at epoch + 1.
+
+    None if one is open, the source is not where the traffic is, or (automatic) a brake is on: paused or
+    cooling down. The conditions stand here, inside the write, not only in the decision.
+    """
+    if state.transition is not None or state.active != request.source:
+        return None
+    if not request.manual and (state.paused or _cooling(state, now)):
+        return None
+    transition = Transition(
+        epoch=state.epoch + 1,
+        direction=request.direction,
+        source=request.source,
+        target=request.target,
+        reason=request.reason,
+        manual=request.manual,
+        started_at=now,
+        detected_at=request.detected_at,
+        lease=Lease(request.owner, now + LEASE),
+        steps=request.steps,
+        loss_s=request.loss_s,
+    )
+    return replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=())
+
+
+def _cooling(state: PlanState, now: datetime) -> bool:
+    return state.cooldown_until is not None and now < state.cooldown_until
+
+
+def may_act(state: PlanState, epoch: int, owner: str, now: datetime) -> Transition | None:
+    """Return the open transition if this owner may act on it now, else None (I2, I4)."""
+    found = state.transition
+    if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
+        return None
+    if found.lease.owner != owner or now >= found.lease.until:
+        return None
+    return found
+
+
+def take_over(state: PlanState, owner: str, now: datetime) -> PlanState | None:
+    """Return the state with the open transition leased anew; None unless its lease has expired."""
+    found = state.transition
+    if found is None or now < found.lease.until:
+        return None
+    return replace(state, phase=Phase.MOVING, transition=replace(found, lease=Lease(owner, now + LEASE)))
+
+
+def start_steps(
+    state: PlanState, epoch: int, owner: str, before: Mapping[str, str], now: datetime
+) -> PlanState | None:
+    """Return the state with these steps DOING, each with what was there, before any of their effects.
+
+    What a first attempt saw is kept: a resumed step must compare with that, not with a half-done world.
+    """
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    for key, seen in before.items():
+        step = found.step(key)
+        if step is None or step.status in SETTLED:
+            continue
+        found = found.with_step(
+            replace(
+                step,
+                status=StepStatus.DOING,
+                attempts=step.attempts + 1,
+                owner=owner,
+                before=step.before or seen,
+                detail="",
+            )
+        )
+    return replace(state, transition=found)
+
+
+def claim_step(
+    state: PlanState, epoch: int, key: str, owner: str, before: str, now: datetime
+) -> PlanState | None:
+    """Return the state with one step claimed by its own executor; None if it is not to be had now.
+
+    For executors other than the runner (`linode_dns`): the claim carries the epoch and lasts STEP_LEASE.
+    """
+    found = state.transition
+    if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
+        return None
+    step = found.step(key)
+    if step is None or step.status in SETTLED:
+        return None
+    held = step.status is StepStatus.DOING and step.claimed_until is not None and now < step.claimed_until
+    if held and step.owner != owner:
+        return None
+    changed = replace(
+        step,
+        status=StepStatus.DOING,
+        attempts=step.attempts + 1,
+        owner=owner,
+        claimed_until=now + STEP_LEASE,
+        before=step.before or before,
+        detail="",
+    )
+    return replace(state, transition=found.with_step(changed))
+
+
+def mark_sent(state: PlanState, epoch: int, key: str, change_id: str, now: datetime) -> PlanState | None:
+    """Return the state with a step's change accepted by the service (not yet done)."""
+    found = state.transition
+    step = found.step(key) if found and found.epoch == epoch else None
+    if found is None or step is None or step.status in SETTLED:
+        return None
+    changed = replace(step, change_id=change_id, sent_at=step.sent_at or now)
+    return replace(state, transition=found.with_step(changed))
+
+
+def finish_step(
+    state: PlanState, epoch: int, key: str, status: StepStatus, detail: str, now: datetime
+) -> PlanState | None:
+    """Return the state with a step DONE, FAILED or OWED; None if the epoch is over or the step is settled."""
+    found = state.transition
+    step = found.step(key) if found and found.epoch == epoch else None
+    if found is None or step is None or step.status in SETTLED:
+        return None
+    changed = replace(
+        step,
+        status=status,
+        detail=detail,
+        claimed_until=None,
+        done_at=now if status is StepStatus.DONE else None,
+    )
+    return replace(state, transition=found.with_step(changed))
+
+
+def complete(
+    state: PlanState, epoch: int, cooldown: timedelta, now: datetime
+) -> tuple[PlanState, Transition] | None:
+    """Return (steady state on the target, the ended transition); None while a step is not settled."""
+    found = state.transition
+    if found is None or found.epoch != epoch or not all(step.status in SETTLED for step in found.steps):
+        return None
+    ended = replace(found, ended_at=now, outcome="completed")
+    steady = replace(
+        state,
+        active=found.target,
+        phase=Phase.STEADY,
+        transition=None,
+        cooldown_until=now + cooldown,
+        owed=tuple(step for step in found.steps if step.status is StepStatus.OWED),
+    )
+    return steady, ended
+
+
+def has_begun(transition: Transition) -> bool:
+    """Return whether an effect of this transition may have happened."""
+    return any(step.status is not StepStatus.PENDING for step in transition.steps)
+
+
+def stop(
+    state: PlanState, epoch: int, owner: str, why: str, now: datetime
+) -> tuple[PlanState, Transition] | None:
+    """Return (steady state where it was, the stopped transition); None once an effect may have happened."""
+    found = may_act(state, epoch, owner, now)
+    if found is None or has_begun(found):
+        return None
+    ended = replace(found, ended_at=now, outcome=f"stopped: {why}")
+    return replace(state, phase=Phase.STEADY, transition=None), ended
+
+
+def need_operator(state: PlanState, epoch: int, owner: str, now: datetime) -> PlanState | None:
+    """Return the state halted in mid-move, its lease given up so that any tick may look again."""
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    return replace(state, phase=Phase.NEEDS_OPERATOR, transition=replace(found, lease=Lease(owner, now)))
+
+
+def give_up_lease(state: PlanState, epoch: int, owner: str, now: datetime) -> PlanState | None:
+    """Return the state with the lease ended now: the worker is leaving, the next tick may go on at once."""
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    return replace(state, transition=replace(found, lease=Lease(owner, now)))
+
+
+def settle_owed(state: PlanState, epoch: int, key: str) -> PlanState | None:
+    """Return the state without an owed step that has been made good; None if it is not of this epoch."""
+    if state.epoch != epoch or all(step.key != key for step in state.owed):
+        return None
+    return replace(state, owed=tuple(step for step in state.owed if step.key != key))
+
+
+def add_notice(state: PlanState, notice: Notice, again_after: timedelta) -> PlanState | None:
+    """Return the state with a notice to send; None if one of that key went out within `again_after`.
+
+    Keys told longer ago than that are forgotten, so the record does not grow.
+    """
+    told = state.noticed.get(notice.key)
+    if told is not None and notice.at - told < again_after:
+        return None
+    noticed = {key: at for key, at in state.noticed.items() if notice.at - at < again_after}
+    return replace(state, outbox=(*state.outbox, notice), noticed={**noticed, notice.key: notice.at})
+
+
+def drop_notice(state: PlanState, notice: Notice) -> PlanState | None:
+    """Return the state without a notice that has been sent; None if it is gone already."""
+    if notice not in state.outbox:
+        return None
+    return replace(state, outbox=tuple(item for item in state.outbox if item != notice))

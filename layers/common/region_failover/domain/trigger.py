@@ -1,0 +1,189 @@
+"""What started us: every event that the rules, schedules and humans send, read into one shape.
+
+Alarms, events and humans are only reasons to look. Shapes: Amazon EventBridge's own samples for
+'CloudWatch Alarm State Change' (metric and composite alarms; suppressed and muted ones are sent too and
+carry `actionsSuppressedBy` or `muteDetail`), 'Scheduled Event', and this product's own events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.state import Direction
+
+OWN_SOURCE = "region-failover"
+REGION_UNHEALTHY = "Region Unhealthy"
+SWITCH_REQUESTED = "Traffic Switch Requested"
+
+
+class Kind(StrEnum):
+    """What kind of reason to look it is."""
+
+    ALARM = "alarm"
+    SCHEDULE = "schedule"
+    REGION_UNHEALTHY = "region-unhealthy"
+    SWITCH_REQUESTED = "switch-requested"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own."""
+
+    kind: Kind
+    id: str
+    at: datetime | None
+    plan: str = ""
+    epoch: int = 0
+    direction: Direction | None = None
+    reason: str = ""
+    force: bool = False
+    in_alarm: bool = True
+    suppressed: bool = False
+
+    @property
+    def manual(self) -> bool:
+        """Return whether a human asked."""
+        return self.kind is Kind.MANUAL
+
+
+def is_stale(trigger: Trigger, now: datetime, maximum_age: timedelta) -> bool:
+    """Return whether the event is older than its maximum age: such an event has no effect (I20)."""
+    return trigger.at is not None and now - trigger.at > maximum_age
+
+
+def read_triggers(event: Any, request_id: str) -> tuple[Trigger, ...]:
+    """Return the triggers in what started a function; raise MalformedEvent for anything else.
+
+    A target of a custom bus may be handed an array, even for one event. `request_id` names events that
+    have no id of their own (manual ones).
+    """
+    if isinstance(event, list):
+        return tuple(_read(item, request_id) for item in event)
+    return (_read(event, request_id),)
+
+
+def _read(event: Any, request_id: str) -> Trigger:
+    if not isinstance(event, Mapping):
+        raise MalformedEvent(f"event {request_id}: a JSON object was expected, not {type(event).__name__}")
+    if "action" in event:
+        return _manual(event, request_id)
+    kind = (event.get("source"), event.get("detail-type"))
+    if kind not in _READERS:
+        raise MalformedEvent(
+            f"event {event.get('id', request_id)}: source {kind[0]!r}, detail-type {kind[1]!r}: unknown;"
+            f" known are {sorted(_READERS)} and manual requests with 'plan' and 'action'"
+        )
+    return _READERS[kind](event, _Detail(event, request_id))
+
+
+class _Detail:
+    """The detail of an event, read with errors that name the event and the key."""
+
+    def __init__(self, event: Mapping[str, Any], request_id: str) -> None:
+        self.id = str(event.get("id", request_id))
+        self.at = self._time(event.get("time"))
+        found = event.get("detail", {})
+        if not isinstance(found, Mapping):
+            raise MalformedEvent(f"event {self.id}: 'detail' is not an object")
+        self.values: Mapping[str, Any] = found
+
+    def _time(self, text: Any) -> datetime:
+        try:
+            at = datetime.fromisoformat(str(text))
+        except ValueError as error:
+            raise MalformedEvent(f"event {self.id}: 'time' {text!r} is no ISO 8601 time") from error
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+    def text(self, key: str) -> str:
+        value = self.values.get(key)
+        if not isinstance(value, str) or not value:
+            raise MalformedEvent(f"event {self.id}: detail.{key} is missing or no text")
+        return value
+
+    def whole(self, key: str) -> int:
+        value = self.values.get(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise MalformedEvent(f"event {self.id}: detail.{key} is missing or no whole number")
+        return value
+
+
+Reader = Callable[[Mapping[str, Any], _Detail], Trigger]
+
+
+def _alarm(_: Mapping[str, Any], detail: _Detail) -> Trigger:
+    state = detail.values.get("state")
+    name = detail.text("alarmName")
+    if not isinstance(state, Mapping) or not isinstance(state.get("value"), str):
+        raise MalformedEvent(f"event {detail.id}: detail.state.value is missing")
+    return Trigger(
+        kind=Kind.ALARM,
+        id=detail.id,
+        at=detail.at,
+        reason=f"alarm {name}",
+        in_alarm=state["value"] == "ALARM",
+        suppressed=bool(state.get("actionsSuppressedBy") or detail.values.get("muteDetail")),
+    )
+
+
+def _schedule(_: Mapping[str, Any], detail: _Detail) -> Trigger:
+    return Trigger(kind=Kind.SCHEDULE, id=detail.id, at=detail.at, reason="schedule")
+
+
+def _own(kind: Kind) -> Reader:
+    def read(_: Mapping[str, Any], detail: _Detail) -> Trigger:
+        return Trigger(
+            kind=kind,
+            id=detail.id,
+            at=detail.at,
+            plan=detail.text("plan"),
+            epoch=detail.whole("epoch"),
+            direction=_direction(detail.values.get("direction"), detail.id),
+            reason=str(detail.values.get("reason", "")),
+        )
+
+    return read
+
+
+def _direction(value: Any, event_id: str) -> Direction:
+    try:
+        return Direction(value)
+    except ValueError as error:
+        raise MalformedEvent(
+            f"event {event_id}: {value!r} is no direction; known are {[d.value for d in Direction]}"
+        ) from error
+
+
+def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
+    known = {"plan", "action", "reason", "force"}
+    unknown = sorted(set(event) - known)
+    plan, reason, force = event.get("plan"), event.get("reason"), event.get("force", False)
+    if unknown or not isinstance(plan, str) or not plan or not isinstance(force, bool):
+        raise MalformedEvent(
+            f"manual request {request_id}: 'plan' (text), 'action', 'reason' (text) and 'force' (true|false)"
+            f" were expected; unknown keys: {unknown}"
+        )
+    if not isinstance(reason, str) or not reason.strip():
+        raise MalformedEvent(f"manual request {request_id}: say why in 'reason': it goes on record")
+    return Trigger(
+        kind=Kind.MANUAL,
+        id=request_id,
+        at=None,
+        plan=plan,
+        direction=_direction(event.get("action"), request_id),
+        reason=reason,
+        force=force,
+    )
+
+
+_READERS: dict[tuple[Any, Any], Reader] = {
+    ("aws.cloudwatch", "CloudWatch Alarm State Change"): _alarm,
+    ("aws.events", "Scheduled Event"): _schedule,
+    (OWN_SOURCE, REGION_UNHEALTHY): _own(Kind.REGION_UNHEALTHY),
+    (OWN_SOURCE, SWITCH_REQUESTED): _own(Kind.SWITCH_REQUESTED),
+}

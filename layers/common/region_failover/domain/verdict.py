@@ -1,0 +1,165 @@
+"""From checks to a sample, from samples to a verdict: HEALTHY, UNHEALTHY or UNKNOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from region_failover.domain.plan import Sampling
+from region_failover.domain.symptom import TRANSPORT, Blame, Symptom, blame
+
+
+class Evidence(StrEnum):
+    """Independent kinds of evidence: they share neither code, credentials nor path."""
+
+    DYNAMODB = "dynamodb"
+    HTTP = "http"
+
+
+class Health(StrEnum):
+    """What is known of a Region."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+# Two kinds must agree: one broken check, or one broken client library, is no outage (I13).
+KINDS_NEEDED = 2
+
+# A run of samples is broken by a hole of more than two of the schedule's ticks of one minute.
+MAX_GAP = timedelta(seconds=150)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check in one Region: `symptom` None means answered well."""
+
+    region: str
+    evidence: Evidence
+    name: str
+    symptom: Symptom | None = None
+
+    def __str__(self) -> str:
+        """Return 'name: symptom' for humans."""
+        return f"{self.name}: {self.symptom or 'well'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One round of checks in one Region. `ours`: at least one check failed through our own fault."""
+
+    region: str
+    at: datetime
+    health: Health
+    ours: bool = False
+    why: str = ""
+
+
+def assess(results: Sequence[CheckResult], at: datetime) -> dict[str, Sample]:
+    """Return a sample for each Region; UNKNOWN unless the evidence is complete.
+
+    HEALTHY: every check answered well. UNHEALTHY: two independent kinds of evidence failed through the
+    Region's own fault. When nothing at all answers, in no Region, it is we who are cut off: UNKNOWN.
+    """
+    cut_off = bool(results) and all(r.symptom and r.symptom.kind in TRANSPORT for r in results)
+    regions = dict.fromkeys(result.region for result in results)
+    return {
+        region: _sample(region, [r for r in results if r.region == region], at, cut_off) for region in regions
+    }
+
+
+def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: bool) -> Sample:
+    bad = [result for result in results if result.symptom]
+    theirs = {r.evidence for r in bad if r.symptom and blame(r.symptom) is Blame.THEIRS}
+    ours = cut_off or any(r.symptom and blame(r.symptom) is Blame.OURS for r in bad)
+    why = "; ".join(str(result) for result in bad)
+    if not bad:
+        return Sample(region, at, Health.HEALTHY)
+    if cut_off:
+        return Sample(region, at, Health.UNKNOWN, ours=True, why=f"nothing answers in any Region: {why}")
+    if len(theirs) >= KINDS_NEEDED:
+        return Sample(region, at, Health.UNHEALTHY, ours=ours, why=why)
+    return Sample(region, at, Health.UNKNOWN, ours=ours, why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionHealth:
+    """What the samples of one Region add up to; bounded, however long it runs.
+
+    `since`: when the present unbroken run of equal samples began; `last_at`: the newest sample;
+    `recent`: the newest samples' health, at most the plan's window, oldest first.
+    """
+
+    health: Health
+    since: datetime
+    last_at: datetime
+    recent: tuple[Health, ...]
+    why: str = ""
+
+    def lasted(self) -> timedelta:
+        """Return for how long the present run has been seen to last."""
+        return self.last_at - self.since
+
+
+def add_sample(known: RegionHealth | None, sample: Sample, window: int) -> RegionHealth:
+    """Return what is known with one more sample; a change or a hole in the samples starts a new run.
+
+    A sample older than the newest one known (a late or duplicated worker, a clock set back) adds nothing.
+    """
+    if known is None:
+        return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why)
+    if sample.at <= known.last_at:
+        return known
+    unbroken = sample.health is known.health and sample.at - known.last_at <= MAX_GAP
+    hole = sample.at - known.last_at > MAX_GAP
+    recent = () if hole else known.recent
+    return replace(
+        known,
+        health=sample.health,
+        since=known.since if unbroken else sample.at,
+        last_at=sample.at,
+        recent=(*recent, sample.health)[-window:],
+        why=sample.why,
+    )
+
+
+def is_down(known: RegionHealth | None, sampling: Sampling) -> bool:
+    """Return whether the failure is decided: K of N samples, the newest too, unbroken for long enough."""
+    if known is None or known.health is not Health.UNHEALTHY:
+        return False
+    failed = sum(health is Health.UNHEALTHY for health in known.recent)
+    return failed >= sampling.needed and known.lasted() >= sampling.confirm_for
+
+
+def is_settled(known: RegionHealth | None, now: datetime, healthy_for: timedelta) -> bool:
+    """Return whether a Region has been continuously healthy for that long and was seen to be just now."""
+    if known is None or known.health is not Health.HEALTHY:
+        return False
+    return known.lasted() >= healthy_for and now - known.last_at <= MAX_GAP
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRecord:
+    """What is known of both Regions of a plan, and of the replication between them.
+
+    `lags`: seconds from writing to seeing an item on the other side, by 'writer>reader'; a pair that was
+    not measured in the newest round is absent, and absent means unknown.
+    """
+
+    plan: str
+    version: int = 0
+    regions: Mapping[str, RegionHealth] = field(default_factory=dict)
+    lags: Mapping[str, float] = field(default_factory=dict)
+
+
+def add_round(
+    record: HealthRecord, samples: Iterable[Sample], lags: Mapping[str, float], window: int
+) -> HealthRecord:
+    """Return the record with one more round of samples, and with the lags that this round measured."""
+    regions = dict(record.regions)
+    for sample in samples:
+        regions[sample.region] = add_sample(regions.get(sample.region), sample, window)
+    return replace(record, version=record.version + 1, regions=regions, lags=dict(lags))

@@ -1,0 +1,69 @@
+"""Every tick: finish what a worker left, make good what is owed, return to the primary when it is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from region_failover.domain.decision import Decision, Reason, decide_failback, hold
+from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.plan import Plan
+from region_failover.domain.state import Direction, PlanState
+from region_failover.domain.trigger import Kind, Trigger
+from region_failover.ports import Ports
+from region_failover.service.failover import carry_out, gather, no_reason_to_look, plans_of
+from region_failover.service.judge import record, situation_of
+from region_failover.service.observe import observe
+from region_failover.service.record import Deadline, ensure_state, send_left_behind
+from region_failover.service.switches import pay_debts
+from region_failover.service.transition import resume
+
+STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL})
+
+
+def handle_failback(
+    ports: Ports,
+    plans: Sequence[Plan],
+    triggers: Sequence[Trigger],
+    deadline: Deadline,
+    maximum_age: timedelta,
+) -> list[dict[str, object]]:
+    """Look after every plan that a trigger speaks of; return the decisions."""
+    for trigger in triggers:
+        if trigger.kind not in STARTED_BY or trigger.direction is Direction.FAILOVER:
+            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start a failback")
+    work = [(plan, trigger) for trigger in triggers for plan in plans_of(trigger, plans)]
+    calls = [
+        lambda plan=plan, trigger=trigger: look_after(ports, plan, trigger, deadline, maximum_age)
+        for plan, trigger in work
+    ]
+    return gather(ports, calls, deadline)
+
+
+def look_after(
+    ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
+) -> dict[str, object]:
+    """Look after one plan; return what was decided."""
+    idle = no_reason_to_look(ports, trigger, maximum_age)
+    if idle is not None:
+        return record(ports, plan, trigger, idle)
+    state = ensure_state(ports, plan)
+    send_left_behind(ports, state)
+    if state.transition is not None:
+        return record(ports, plan, trigger, _go_on(ports, plan, state, deadline))
+    pay_debts(ports, plan, state)
+    if state.active == plan.regions.primary:
+        return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
+    seen, known = observe(ports, plan)
+    situation = situation_of(ports, plan, state, seen, known, trigger)
+    decision = decide_failback(situation, plan.policy)
+    return carry_out(
+        ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILBACK, deadline
+    )
+
+
+def _go_on(ports: Ports, plan: Plan, state: PlanState, deadline: Deadline) -> Decision:
+    if state.transition is None or ports.clock.now() < state.transition.lease.until:
+        return hold(Reason.IN_PROGRESS)
+    seen, _ = observe(ports, plan)
+    return resume(ports, plan, seen, deadline)

@@ -1,0 +1,145 @@
+"""Leave the active Region because it is unhealthy: look for ourselves, decide, run the transition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from region_failover.domain.decision import (
+    Decision,
+    Reason,
+    Situation,
+    decide_failover,
+    hold,
+)
+from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.plan import Plan
+from region_failover.domain.state import Claim, Direction, PlanState
+from region_failover.domain.trigger import Kind, Trigger, is_stale
+from region_failover.domain.verdict import HealthRecord
+from region_failover.ports import Ports
+from region_failover.service.judge import raise_alarm, record, situation_of
+from region_failover.service.observe import Observation, observe, pair
+from region_failover.service.record import Deadline, ensure_state
+from region_failover.service.switches import plan_steps
+from region_failover.service.transition import obstacle, open_transition, survey
+
+STARTED_BY = frozenset({Kind.ALARM, Kind.REGION_UNHEALTHY, Kind.MANUAL})
+
+
+def handle_failover(
+    ports: Ports,
+    plans: Sequence[Plan],
+    triggers: Sequence[Trigger],
+    deadline: Deadline,
+    maximum_age: timedelta,
+) -> list[dict[str, object]]:
+    """Judge every plan that a trigger speaks of; return the decisions.
+
+    Every plan has its turn before the first error is raised, so that one plan's trouble is not another's.
+    """
+    work = [(plan, trigger) for trigger in triggers for plan in plans_of(trigger, plans)]
+    for trigger in triggers:
+        if trigger.kind not in STARTED_BY or trigger.direction is Direction.FAILBACK:
+            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start a failover")
+    calls = [
+        lambda plan=plan, trigger=trigger: fail_over(ports, plan, trigger, deadline, maximum_age)
+        for plan, trigger in work
+    ]
+    return gather(ports, calls, deadline)
+
+
+def plans_of(trigger: Trigger, plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plans that a trigger speaks of: the one it names, or all; raise MalformedEvent for none."""
+    found = [plan for plan in plans if trigger.plan in {"", plan.name}]
+    if not found:
+        known = ", ".join(plan.name for plan in plans)
+        raise MalformedEvent(f"event {trigger.id}: there is no plan {trigger.plan!r}; known are: {known}")
+    return found
+
+
+def gather(ports: Ports, calls: Sequence[object], deadline: Deadline) -> list[dict[str, object]]:
+    """Run a call for each plan at the same time; raise the first error once all have ended."""
+    answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))  # type: ignore[arg-type]
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return list(answers)  # type: ignore[arg-type]
+
+
+def fail_over(
+    ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
+) -> dict[str, object]:
+    """Judge one plan, and move it if the decision says so; return the decision's summary."""
+    idle = no_reason_to_look(ports, trigger, maximum_age)
+    if idle is not None:
+        return record(ports, plan, trigger, idle)
+    state = ensure_state(ports, plan)
+    seen, known = observe(ports, plan)
+    situation = situation_of(ports, plan, state, seen, known, trigger)
+    decision = decide_failover(situation, plan.policy)
+    return carry_out(
+        ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILOVER, deadline
+    )
+
+
+def no_reason_to_look(ports: Ports, trigger: Trigger, maximum_age: timedelta) -> Decision | None:
+    """Return the hold for a trigger that is no reason to look, else None."""
+    if is_stale(trigger, ports.clock.now(), maximum_age):
+        return hold(Reason.STALE_EVENT)
+    if trigger.suppressed:
+        return hold(Reason.SUPPRESSED)
+    return None if trigger.in_alarm else hold(Reason.NOT_IN_ALARM)
+
+
+def carry_out(
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    seen: Observation,
+    known: HealthRecord,
+    trigger: Trigger,
+    situation: Situation,
+    decision: Decision,
+    direction: Direction,
+    deadline: Deadline,
+) -> dict[str, object]:
+    """Record a decision, then do it; what stands in its way is recorded too."""
+    detail = ""
+    zones = survey(ports, plan) if decision.moves else {}
+    blocked = obstacle(plan, state, zones) if decision.moves else None
+    if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):
+        decision, detail = hold(blocked[0]), blocked[1]
+    summary = record(ports, plan, trigger, decision, situation, seen, detail)
+    raise_alarm(ports, plan, decision, seen, detail)
+    if not decision.moves:
+        return summary
+    request = _request(ports, plan, state, seen, known, trigger, decision, direction)
+    lost = open_transition(ports, plan, request, zones, seen.at, deadline)
+    return record(ports, plan, trigger, lost) if lost else summary
+
+
+def _request(
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    seen: Observation,
+    known: HealthRecord,
+    trigger: Trigger,
+    decision: Decision,
+    direction: Direction,
+) -> Claim:
+    target = plan.regions.other(state.active)
+    health = known.regions.get(state.active)
+    leaving = direction is Direction.FAILOVER
+    return Claim(
+        direction=direction,
+        source=state.active,
+        target=target,
+        reason=f"{decision.reason.value}: {trigger.reason}",
+        manual=trigger.manual,
+        owner=ports.owner,
+        steps=plan_steps(plan),
+        detected_at=health.since if health and leaving else None,
+        loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
+    )

@@ -1,0 +1,95 @@
+"""From what was seen to a situation, a recorded decision, and word to whoever must know."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from region_failover.domain.decision import LOUD, Decision, Reason, Situation
+from region_failover.domain.plan import Plan
+from region_failover.domain.state import PlanState
+from region_failover.domain.trigger import Trigger
+from region_failover.domain.verdict import HealthRecord, is_down, is_settled
+from region_failover.ports import Ports
+from region_failover.service.observe import Observation, pair
+from region_failover.service.probe import tell_observer_fault
+from region_failover.service.record import tell
+
+
+def situation_of(
+    ports: Ports, plan: Plan, state: PlanState, seen: Observation, known: HealthRecord, trigger: Trigger
+) -> Situation:
+    """Return the flat situation that a decision about leaving the active Region reads."""
+    target = plan.regions.other(state.active)
+    now = ports.clock.now()
+    return Situation(
+        now=now,
+        at_primary=state.active == plan.regions.primary,
+        phase=state.phase,
+        paused=state.paused,
+        cooldown_until=state.cooldown_until,
+        manual=trigger.manual,
+        force=trigger.force,
+        source=seen.samples[state.active].health,
+        source_down=is_down(known.regions.get(state.active), plan.sampling),
+        ours=seen.samples[state.active].ours,
+        target=seen.samples[target].health,
+        target_at=seen.at,
+        settled=is_settled(known.regions.get(target), now, plan.policy.healthy_for),
+        lags_s=(
+            seen.lags.get(pair(state.active, target)),
+            seen.lags.get(pair(target, state.active)),
+        ),
+    )
+
+
+def record(
+    ports: Ports,
+    plan: Plan,
+    trigger: Trigger,
+    decision: Decision,
+    situation: Situation | None = None,
+    seen: Observation | None = None,
+    detail: str = "",
+) -> dict[str, object]:
+    """Put a decision on record with all it was made from (I23); return its summary."""
+    summary: dict[str, object] = {
+        "plan": plan.name,
+        "action": decision.action.value,
+        "reason": decision.reason.value,
+        "trigger": trigger.kind.value,
+        "event": trigger.id,
+        **({"detail": detail} if detail else {}),
+    }
+    evidence: dict[str, object] = {
+        **summary,
+        "situation": asdict(situation) if situation else None,
+        "checks": [f"{r.region} {r}" for r in seen.results] if seen else [],
+    }
+    now = ports.clock.now()
+    ports.store.record_decision(plan.name, now, evidence)
+    ports.meter.log("decision", **summary)
+    return summary
+
+
+def raise_alarm(
+    ports: Ports, plan: Plan, decision: Decision, seen: Observation | None, detail: str = ""
+) -> None:
+    """Tell of a hold that only a human can end, once within the plan's `notify_again`."""
+    if decision.moves or decision.reason not in LOUD:
+        return
+    why = (
+        "; ".join(f"{s.region} is {s.health.value} {s.why}".strip() for s in seen.samples.values())
+        if seen
+        else ""
+    )
+    if decision.reason is Reason.OBSERVER_FAULT:
+        tell_observer_fault(ports, plan, why)
+        return
+    tell(
+        ports,
+        plan,
+        f"hold {decision.reason.value}",
+        f"[{plan.name}] holds: {decision.reason.value}",
+        f"{plan.name} is not moved: {decision.reason.value}. {detail}\n{why}\n"
+        "docs/runbook.md says what this reason means and what to do.",
+    )

@@ -1,0 +1,148 @@
+"""Take one round of checks in both Regions at once, and add it to what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.plan import Plan
+from region_failover.domain.symptom import Kind, Symptom
+from region_failover.domain.verdict import (
+    CheckResult,
+    Evidence,
+    HealthRecord,
+    Sample,
+    add_round,
+    assess,
+)
+from region_failover.ports import Ports
+
+HEARTBEAT = "heartbeat"
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One round: `at` its beginning; `lags` and `ages` in seconds by 'writer>reader'.
+
+    A lag is how long an item written in this round took to be seen on the other side (or, where it was not
+    seen in time, the age of the newest that was); an age is that of the newest item seen, also of a Region
+    that could not write in this round: at a failover, the estimated loss.
+    """
+
+    at: datetime
+    samples: Mapping[str, Sample]
+    results: tuple[CheckResult, ...]
+    lags: Mapping[str, float]
+    ages: Mapping[str, float]
+
+
+def look(ports: Ports, plan: Plan) -> Observation:
+    """Return what both Regions show now; ends within two of the plan's check timeouts."""
+    at = ports.clock.now()
+    results = _run_checks(ports, plan, at)
+    lags, ages = _measure_replication(ports, plan, at, results)
+    return Observation(at, assess(results, at), tuple(results), lags, ages)
+
+
+def observe(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
+    """Return a round and what is known with it; the round is added to the record.
+
+    Where others keep winning the race for the record, this round is known to this worker only.
+    """
+    observation = look(ports, plan)
+    return observation, remember(ports, plan, observation)
+
+
+def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord:
+    """Add a round to the plan's health record; raise StateUnavailable where the table is out of reach."""
+    for _ in range(5):
+        known = ports.store.load_health(plan.name) or HealthRecord(plan.name)
+        following = add_round(known, observation.samples.values(), observation.lags, plan.sampling.window)
+        if ports.store.save_health(following, known.version):
+            break
+    return following
+
+
+def pair(writer: str, reader: str) -> str:
+    """Return the name of a direction of replication."""
+    return f"{writer}>{reader}"
+
+
+def heartbeat_key(plan: Plan, region: str) -> str:
+    """Return the key of the heartbeat item that is written in a Region."""
+    return f"{plan.name}#{region}"
+
+
+Check = tuple[str, Evidence, str, Callable[[], None]]
+
+
+def _run_checks(ports: Ports, plan: Plan, at: datetime) -> list[CheckResult]:
+    checks = [check for region in plan.regions for check in _checks(ports, plan, region, at)]
+    answers = ports.together([call for *_, call in checks], plan.sampling.timeout)
+    return [
+        CheckResult(region, evidence, name, _symptom(answer))
+        for (region, evidence, name, _), answer in zip(checks, answers, strict=True)
+    ]
+
+
+def _checks(ports: Ports, plan: Plan, region: str, at: datetime) -> list[Check]:
+    def read(table: str) -> Callable[[], None]:
+        return lambda: ports.tables.read(region, table)
+
+    def get(url: str, status: int) -> Callable[[], None]:
+        return lambda: ports.endpoints.get(url, status, plan.sampling.timeout)
+
+    role = plan.regions.role(region)
+    tables = [(region, Evidence.DYNAMODB, f"read {c.table}", read(c.table)) for c in plan.dynamodb_checks]
+    urls = [
+        (region, Evidence.HTTP, f"GET {c.url(role)}", get(c.url(role), c.status)) for c in plan.http_checks
+    ]
+    key = heartbeat_key(plan, region)
+    return [
+        *tables,
+        (region, Evidence.DYNAMODB, HEARTBEAT, lambda: ports.tables.write_heartbeat(region, key, at)),
+        *urls,
+    ]
+
+
+def _symptom(answer: object) -> Symptom | None:
+    if isinstance(answer, RemoteFailure):
+        return answer.symptom
+    if isinstance(answer, TimeoutError):
+        return Symptom(Kind.TIMEOUT, detail="no answer within the check's deadline")
+    if isinstance(answer, Exception):
+        return Symptom(Kind.UNKNOWN, detail=f"{type(answer).__name__}: {answer}")
+    return None
+
+
+def _measure_replication(
+    ports: Ports, plan: Plan, at: datetime, results: list[CheckResult]
+) -> tuple[dict[str, float], dict[str, float]]:
+    wrote = {r.region for r in results if r.name == HEARTBEAT and r.symptom is None}
+    pairs = [(region, plan.regions.other(region)) for region in plan.regions]
+
+    def measure(writer: str, reader: str) -> Callable[[], float | None]:
+        expected = at if writer in wrote else None
+        return lambda: _follow(ports, plan, writer, reader, expected)
+
+    answers = ports.together([measure(*ends) for ends in pairs], plan.sampling.timeout)
+    ages = {
+        pair(*ends): answer for ends, answer in zip(pairs, answers, strict=True) if isinstance(answer, float)
+    }
+    return {name: age for name, age in ages.items() if name.split(">")[0] in wrote}, ages
+
+
+def _follow(ports: Ports, plan: Plan, writer: str, reader: str, expected: datetime | None) -> float | None:
+    """Return the age of the newest heartbeat seen on the other side; wait for this round's to appear."""
+    key = heartbeat_key(plan, writer)
+    give_up = ports.clock.now() + plan.sampling.timeout - timedelta(seconds=3 * POLL_S)
+    while True:
+        seen = ports.tables.read_heartbeat(reader, key)
+        now = ports.clock.now()
+        arrived = seen is not None and (expected is None or seen >= expected)
+        if arrived or expected is None or now >= give_up:
+            return None if seen is None else max(0.0, (now - seen).total_seconds())
+        ports.clock.sleep(POLL_S)

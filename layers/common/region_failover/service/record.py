@@ -1,0 +1,135 @@
+"""Change the state record by compare-and-swap, and tell what has to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from region_failover.domain.errors import RemoteFailure, StateConflict, StateUnavailable
+from region_failover.domain.plan import Plan
+from region_failover.domain.state import (
+    Notice,
+    PlanState,
+    Transition,
+    add_notice,
+    drop_notice,
+    initial_state,
+)
+from region_failover.domain.zone import Change, ChangeAction, Fence, fence_name, fence_record
+from region_failover.ports import Ports
+
+# Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
+ATTEMPTS = 20
+
+# A notice is sent by whoever added it; a tick sends those that were left behind.
+LEFT_BEHIND = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The outer deadline of an invocation."""
+
+    ports: Ports
+    seconds_from_now: float
+    margin_s: float = 3.0
+
+    @classmethod
+    def after(cls, ports: Ports, seconds: float) -> Deadline:
+        """Return the deadline that many seconds from now."""
+        return cls(ports, ports.clock.now().timestamp() + seconds)
+
+    def remaining_s(self) -> float:
+        """Return the seconds left for work, the margin kept back for the last writes."""
+        return self.seconds_from_now - self.margin_s - self.ports.clock.now().timestamp()
+
+
+Successor = Callable[[PlanState], PlanState | tuple[PlanState, Transition] | None]
+
+
+def change(ports: Ports, plan: str, successor: Successor) -> PlanState | None:
+    """Write what `successor` makes of the newest record; return it, or None where it allows no change.
+
+    `successor` is asked again after each lost race, so its conditions always hold on what is replaced.
+    """
+    for _ in range(ATTEMPTS):
+        state = ports.store.load_state(plan)
+        if state is None:
+            return None
+        found = successor(state)
+        if found is None:
+            return None
+        following, ended = found if isinstance(found, tuple) else (found, None)
+        following = replace(following, version=state.version + 1)
+        if ports.store.save_state(following, state.version, ended):
+            return following
+    raise StateConflict(f"the state of plan {plan} changed {ATTEMPTS} times while one change was tried")
+
+
+def ensure_state(ports: Ports, plan: Plan) -> PlanState:
+    """Return the plan's state; where there is none yet, make it from what the fences say, and publish them.
+
+    A state table that was lost or restored empty thus learns from Route 53 which epoch was reached and
+    which Region is active, instead of starting at 0 and being refused.
+    """
+    state = ports.store.load_state(plan.name)
+    if state is not None:
+        return state
+    fences = _fences(ports, plan)
+    newest = max((f for f in fences.values() if f), key=lambda f: f.epoch, default=None)
+    active = newest.active if newest and newest.active in tuple(plan.regions) else plan.regions.primary
+    fresh = initial_state(plan.name, newest.epoch if newest else 0, active)
+    ports.store.save_state(replace(fresh, version=1), 0)
+    for zone_id, fence in fences.items():
+        if fence is None:
+            _publish_fence(ports, plan, zone_id, fresh)
+    found = ports.store.load_state(plan.name)
+    if found is None:
+        raise StateUnavailable(f"the state of plan {plan.name} was written and is not there")
+    return found
+
+
+def _fences(ports: Ports, plan: Plan) -> dict[str, Fence | None]:
+    found: dict[str, Fence | None] = {}
+    for zone_id, records in plan.zones().items():
+        try:
+            found[zone_id] = ports.zones.read(zone_id, (), fence_name(records)).read_fence()
+        except RemoteFailure as error:
+            raise StateUnavailable(
+                f"plan {plan.name} has no state yet, and zone {zone_id} cannot say what was: {error}"
+            ) from error
+    return found
+
+
+def _publish_fence(ports: Ports, plan: Plan, zone_id: str, state: PlanState) -> None:
+    fence = Fence(plan.name, state.epoch, state.active)
+    creation = Change(ChangeAction.CREATE, fence_record(plan.zones()[zone_id], fence))
+    try:
+        ports.zones.submit(zone_id, (creation,), f"region-failover: {plan.name} starts at {state.active}")
+    except Exception as error:  # the switch does without: it creates the fence itself
+        ports.meter.log("fence not published", plan=plan.name, zone=zone_id, error=str(error))
+
+
+def tell(ports: Ports, plan: Plan, key: str, subject: str, text: str) -> None:
+    """Send a notice once within the plan's `notify_again`; what cannot be sent now stays on record (I22)."""
+    notice = Notice(key, subject, text, ports.clock.now())
+    added = change(ports, plan.name, lambda state: add_notice(state, notice, plan.policy.notify_again))
+    if added is not None:
+        send(ports, plan.name, [notice])
+
+
+def send(ports: Ports, plan: str, notices: Sequence[Notice]) -> None:
+    """Send notices and take them off the record; a failure is logged and left for the next tick."""
+    for notice in notices:
+        try:
+            ports.notifier.publish(notice.subject, notice.text)
+        except RemoteFailure as error:
+            ports.meter.log("notification not sent; it stays on record", key=notice.key, error=str(error))
+            continue
+        change(ports, plan, lambda state, sent=notice: drop_notice(state, sent))  # type: ignore[misc]
+
+
+def send_left_behind(ports: Ports, state: PlanState) -> None:
+    """Send the notices whose sender did not manage to."""
+    now = ports.clock.now()
+    send(ports, state.plan, [notice for notice in state.outbox if now - notice.at >= LEFT_BEHIND])

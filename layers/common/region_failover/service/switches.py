@@ -1,0 +1,220 @@
+"""The switches of a transition: the only code that moves traffic or configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from region_failover.domain.errors import FenceRefused, RemoteFailure
+from region_failover.domain.plan import Plan, Role
+from region_failover.domain.state import (
+    VERIFIED_WITHIN,
+    Direction,
+    PlanState,
+    Step,
+    StepKind,
+    StepStatus,
+    Transition,
+    finish_step,
+    mark_sent,
+    settle_owed,
+    start_steps,
+)
+from region_failover.domain.trigger import SWITCH_REQUESTED
+from region_failover.domain.zone import (
+    Change,
+    ZoneSnapshot,
+    fence_name,
+    is_switched,
+    reassert_batch,
+    snapshot_from_json,
+    switch_batch,
+)
+from region_failover.ports import Ports
+from region_failover.service.record import Deadline, change
+
+INSYNC_POLL_S = 1.0
+
+
+def plan_steps(plan: Plan) -> tuple[Step, ...]:
+    """Return a plan's steps: one per zone, one per parameter and Region, one for Linode."""
+    zones = [Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones()]
+    parameters = [
+        Step(StepKind.SSM, parameter.name, region)
+        for parameter in plan.ssm_parameters
+        for region in parameter.regions
+    ]
+    linode = [Step(StepKind.LINODE, "records")] if plan.linode_records else []
+    return (*zones, *linode, *parameters)
+
+
+def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:
+    """Return what a zone holds of what the plan names there."""
+    records = plan.zones()[zone_id]
+    return ports.zones.read(zone_id, [(r.name, r.type) for r in records], fence_name(records))
+
+
+def start(ports: Ports, plan: Plan, transition: Transition, before: Mapping[str, str]) -> Transition | None:
+    """Record steps as DOING before their effects; None where this worker may not act any more (I4)."""
+    written = change(
+        ports,
+        plan.name,
+        lambda state: start_steps(state, transition.epoch, ports.owner, before, ports.clock.now()),
+    )
+    return written.transition if written else None
+
+
+def finish(
+    ports: Ports, plan: Plan, epoch: int, key: str, status: StepStatus, detail: str = ""
+) -> PlanState | None:
+    """Record how a step ended; None where the epoch is over."""
+    return change(
+        ports,
+        plan.name,
+        lambda state: finish_step(state, epoch, key, status, detail, ports.clock.now()),
+    )
+
+
+def switch_zone(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime, deadline: Deadline
+) -> bool:
+    """Move a zone's records and wait until they are INSYNC and read back; return whether that is done.
+
+    Whatever an earlier attempt left (nothing, a change accepted and not recorded, a change under way) is
+    found out by reading the fence, never assumed. False: still under way, a tick goes on with it.
+    """
+    role = plan.regions.role(transition.target)
+    found = read_zone(ports, plan, step.subject)
+    if not step.before:
+        started = start(ports, plan, transition, {step.key: found.to_json()})
+        step = (started.step(step.key) if started else None) or step
+        if not step.before:
+            return False
+    change_id = step.change_id
+    if not _is_of_epoch(found, plan, transition.epoch):
+        change_id = _submit(ports, plan, transition, step, role, verified_at)
+    elif not change_id:
+        change_id = _send(
+            ports, plan, transition, step, reassert_batch(plan, step.subject, transition.epoch, role)
+        )
+    if not _wait_insync(ports, change_id, deadline):
+        return False
+    return _confirm(ports, plan, transition, step, role)
+
+
+def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
+    fence = found.read_fence()
+    return fence is not None and (fence.plan, fence.epoch) == (plan.name, epoch)
+
+
+def _submit(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, role: Role, verified_at: datetime
+) -> str:
+    if ports.clock.now() - verified_at > VERIFIED_WITHIN:
+        raise TimeoutError(f"{transition.target} was verified too long ago to send traffic there")
+    before = snapshot_from_json(step.before)
+    batch = switch_batch(plan, step.subject, transition.epoch, role, before)
+    try:
+        return _send(ports, plan, transition, step, batch)
+    except FenceRefused:
+        if not _is_of_epoch(read_zone(ports, plan, step.subject), plan, transition.epoch):
+            raise
+        # Another worker of this very epoch was faster, or the reply to our own batch was lost.
+        again = reassert_batch(plan, step.subject, transition.epoch, role)
+        return _send(ports, plan, transition, step, again)
+
+
+def _send(ports: Ports, plan: Plan, transition: Transition, step: Step, batch: Sequence[Change]) -> str:
+    comment = f"region-failover: {plan.name} epoch {transition.epoch} to {transition.target}"
+    change_id = ports.zones.submit(step.subject, batch, comment)
+    change(
+        ports,
+        plan.name,
+        lambda state: mark_sent(state, transition.epoch, step.key, change_id, ports.clock.now()),
+    )
+    return change_id
+
+
+def _wait_insync(ports: Ports, change_id: str, deadline: Deadline) -> bool:
+    while not ports.zones.is_insync(change_id):
+        if deadline.remaining_s() < INSYNC_POLL_S:
+            return False
+        ports.clock.sleep(INSYNC_POLL_S)
+    return True
+
+
+def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, role: Role) -> bool:
+    found = read_zone(ports, plan, step.subject)
+    if is_switched(found, plan, step.subject, transition.epoch, role):
+        finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
+        return True
+    finish(
+        ports,
+        plan,
+        transition.epoch,
+        step.key,
+        StepStatus.FAILED,
+        f"after INSYNC the zone reads back differently: {found.to_json()}",
+    )
+    return False
+
+
+def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:
+    """Ask `linode_dns` to point Linode's records at the target."""
+    ports.events.put(
+        SWITCH_REQUESTED,
+        {
+            "plan": plan.name,
+            "epoch": transition.epoch,
+            "direction": transition.direction.value,
+            "from": transition.source,
+            "to": transition.target,
+            "reason": transition.reason,
+            "at": ports.clock.now().isoformat(),
+        },
+    )
+
+
+def switch_parameter(ports: Ports, plan: Plan, transition: Transition, step: Step) -> None:
+    """Write the active Region's name into one Region's parameter; a Region left behind may owe it.
+
+    The copy in the Region that traffic leaves must stop nothing: it may be dead. It is made good later.
+    """
+    status, detail = StepStatus.DONE, ""
+    try:
+        write_parameter(ports, plan, step, transition.target, transition.epoch)
+    except (RemoteFailure, TimeoutError) as error:
+        may_wait = step.region != transition.target and transition.direction is Direction.FAILOVER
+        status, detail = (StepStatus.OWED if may_wait else StepStatus.FAILED), str(error)
+    finish(ports, plan, transition.epoch, step.key, status, detail)
+
+
+def write_parameter(ports: Ports, plan: Plan, step: Step, value: str, epoch: int) -> None:
+    """Write a parameter; then look whether a newer epoch has begun, and if so correct it.
+
+    SSM has no compare-and-swap: a worker frozen before its write may write after a newer one. It cannot be
+    refused, so it corrects itself, and every tick compares.
+    """
+    ports.parameters.write(step.region, step.subject, value)
+    state = ports.store.load_state(plan.name)
+    if state is not None and state.epoch > epoch:
+        ports.parameters.write(step.region, step.subject, heading(state))
+    elif ports.parameters.read(step.region, step.subject) != value:
+        raise TimeoutError(f"{step.subject} in {step.region} does not read back as {value}")
+
+
+def heading(state: PlanState) -> str:
+    """Return the Region that configuration shall name: a move's target, else the active one."""
+    return state.transition.target if state.transition else state.active
+
+
+def pay_debts(ports: Ports, plan: Plan, state: PlanState) -> None:
+    """Write the parameters that the last transition still owes; what fails again stays owed."""
+    for step in state.owed:
+        try:
+            write_parameter(ports, plan, step, state.active, state.epoch)
+        except (RemoteFailure, TimeoutError) as error:
+            ports.meter.log("still owed", plan=plan.name, step=step.key, error=str(error))
+            continue
+        change(ports, plan.name, lambda found, key=step.key: settle_owed(found, state.epoch, key))  # type: ignore[misc]
+        ports.meter.log("made good", plan=plan.name, step=step.key)
