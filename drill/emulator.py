@@ -1,0 +1,113 @@
+"""The embedded AWS: one ministack process on loopback, started and stopped with the rehearsal."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from drill.layout import MINISTACK
+
+KEY = "test"  # the emulator's root credentials; it accepts no others until a role is assumed
+READY_WITHIN_S = 60.0
+
+
+class RigError(RuntimeError):
+    """The rehearsal itself could not be set up; says nothing of the product."""
+
+
+def free_port() -> int:
+    """Return a port that is free on loopback now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Emulator:
+    """ministack with IAM enforcement on; its functions' calls go to `functions_endpoint`."""
+
+    def __init__(self, log: Path, functions_port: int | None = None) -> None:
+        """Log to this file; `functions_port`: a proxy that the functions' calls are sent through."""
+        self.port = free_port()
+        self._log = log
+        self._functions_port = functions_port or self.port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._state = tempfile.TemporaryDirectory(prefix="region-failover-drill-")
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint of everything."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def send_functions_through(self, port: int) -> None:
+        """Send the functions' calls to this port; before `start`."""
+        self._functions_port = port
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        if not MINISTACK.path.exists():
+            raise RigError(f"{MINISTACK.path} is missing: run `make setup`")
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(MINISTACK.path)], env=self._environment(), stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RigError(f"the embedded AWS did not start; its log: {self._log}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it, and whatever it started."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._state.cleanup()
+
+    def client(self, service: str, region: str) -> Any:
+        """Return a client that talks to it directly, past every fault; one try, short timeouts."""
+        session: Any = boto3.session.Session(
+            aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=region
+        )
+        config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
+        return session.client(service, endpoint_url=self.url, config=config)
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SAM_"))}
+        return inherited | {
+            "GATEWAY_PORT": str(self.port),
+            "IOT_MTLS_PORT": str(free_port()),
+            "BIND_HOST": "127.0.0.1",
+            "STATE_DIR": self._state.name,
+            "S3_DATA_DIR": f"{self._state.name}/s3",
+            "TMPDIR": self._state.name,
+            "AUTH": "true",
+            "LAMBDA_EXECUTOR": "local",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._functions_port}",
+        }
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=1):
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False

@@ -1,0 +1,407 @@
+"""The world of a rehearsal: embedded AWS, application, DNS, Linode, clients, and the deployed product."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from drill import layout
+from drill.application import ApplicationEndpoint, shared_port
+from drill.client import TrafficClient
+from drill.deploy import copy_project, sam_build, sam_deploy
+from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
+from drill.emulator import KEY, Emulator, RigError
+from drill.faults import FaultTable
+from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change
+from drill.journal import Journal
+from drill.linode_api import LinodeApi
+from drill.proxy import FaultProxy
+
+FUNCTIONS = ("HealthProbe", "Failover", "Failback", "LinodeDns")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the control stack has put out."""
+
+    outputs: dict[str, str]
+
+    def function(self, name: str) -> str:
+        """Return a function's name."""
+        return self.outputs[f"{name}FunctionName"]
+
+
+class World:
+    """Everything that a scenario acts on. Use as a context manager."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        """Keep logs in this folder."""
+        self.folder = folder
+        self.journal = journal
+        self.faults = FaultTable()
+        self.emulator = Emulator(folder / "emulator.log")
+        self.proxy = FaultProxy(self.emulator.port, self.faults)
+        self.linode = LinodeApi(layout.LINODE_TOKEN, self.faults)
+        self.clients: dict[str, TrafficClient] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> World:
+        """Build and start everything; what was started is stopped again where that fails."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            self._stack = stack
+            self._start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything, last started first."""
+        self.faults.clear()
+        self._stack.close()
+
+    def _start(self) -> None:
+        self._run(self.proxy)
+        self.emulator.send_functions_through(self.proxy.port)
+        self._run(self.emulator)
+        self._run(self.linode)
+        self.journal.note("embedded AWS and Linode's stand-in are up")
+        self.zone_id = self._make_world()
+        self._start_applications()
+        copy_project(self._plan_values())
+        self._deploy()
+        self._start_dns()
+        self._start_relay()
+
+    def _run(self, part: Any) -> None:
+        part.start()
+        self._stack.callback(part.stop)
+
+    def aws(self, service: str, region: str = layout.STANDBY) -> Any:
+        """Return a client past every fault."""
+        return self.emulator.client(service, region)
+
+    def _make_world(self) -> str:
+        dynamodb = self.aws("dynamodb", layout.PRIMARY)
+        dynamodb.create_table(
+            TableName=layout.TABLE,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        add_replica(self.emulator, layout.TABLE, layout.PRIMARY, layout.STANDBY)
+        for region in (layout.PRIMARY, layout.STANDBY):
+            self.aws("ssm", region).put_parameter(Name=layout.PARAMETER, Value=layout.PRIMARY, Type="String")
+        secret = self.aws("secretsmanager").create_secret(
+            Name="linode-token", SecretString=layout.LINODE_TOKEN
+        )
+        self.secret_arn = str(secret["ARN"])
+        self.linode.add_domain(layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)
+        self.linode.add_record(
+            layout.LINODE_DOMAIN_ID, type="A", name="app", target=layout.PRIMARY_ADDRESS, ttl_sec=30
+        )
+        return self._make_zone()
+
+    def _make_zone(self) -> str:
+        route53 = self.aws("route53")
+        zone = route53.create_hosted_zone(Name=layout.ZONE, CallerReference="rehearsal")["HostedZone"]
+        record = {
+            "Name": layout.API_NAME,
+            "Type": "A",
+            "TTL": 30,
+            "ResourceRecords": [{"Value": layout.PRIMARY_ADDRESS}],
+        }
+        route53.change_resource_record_sets(
+            HostedZoneId=zone["Id"],
+            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
+        )
+        return str(zone["Id"]).rsplit("/", 1)[-1]
+
+    def _start_applications(self) -> None:
+        places = {layout.PRIMARY: layout.PRIMARY_ADDRESS, layout.STANDBY: layout.STANDBY_ADDRESS}
+        self.port = shared_port(list(places.values()))
+        self.legacy_port = shared_port(list(places.values()))
+        for region, address in places.items():
+            for port, service in ((self.port, "application"), (self.legacy_port, "legacy")):
+                endpoint = ApplicationEndpoint(
+                    region,
+                    address,
+                    port,
+                    dynamodb_client=self._application_client(region),
+                    table=layout.TABLE,
+                    faults=self.faults,
+                    service=service,
+                )
+                self._run(endpoint)
+
+    def _application_client(self, region: str) -> Any:
+        session: Any = boto3.session.Session(
+            aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=region
+        )
+        config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+        return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{self.proxy.port}", config=config)
+
+    def _plan_values(self) -> dict[str, object]:
+        return {
+            "primary": layout.PRIMARY,
+            "standby": layout.STANDBY,
+            "primary_address": layout.PRIMARY_ADDRESS,
+            "standby_address": layout.STANDBY_ADDRESS,
+            "port": self.port,
+            "zone_id": self.zone_id,
+        }
+
+    def _deploy(self) -> None:
+        started = time.monotonic()
+        sam_build(self.folder / "sam-build.log")
+        self.journal.note(f"sam build of the real template: {time.monotonic() - started:.1f} s")
+        started = time.monotonic()
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(self._deploy_control), pool.submit(self._deploy_signals)]:
+                done.result()
+        self.stack = Stack(self._outputs(layout.STACK, layout.STANDBY))
+        add_replica(self.emulator, self.stack.outputs["HeartbeatTableName"], layout.STANDBY, layout.PRIMARY)
+        switching = tuple(self.stack.function(name) for name in ("Failover", "Failback"))
+        allow_get_change(self.emulator, layout.STANDBY, switching)
+        self._subscribe()
+        took = time.monotonic() - started
+        self.journal.note(
+            f"sam deploy: control stack in {layout.STANDBY}, signals in {layout.PRIMARY}: {took:.1f} s"
+        )
+
+    def _deploy_control(self) -> None:
+        sam_deploy(
+            stack=layout.STACK,
+            template=".aws-sam/build/template.yaml",
+            region=layout.STANDBY,
+            endpoint=self.emulator.url,
+            parameters={
+                "PrimaryRegion": layout.PRIMARY,
+                "StandbyRegion": layout.STANDBY,
+                "TableNames": layout.TABLE,
+                "HostedZoneIds": self.zone_id,
+                "SsmParameterNames": layout.PARAMETER,
+                "LinodeTokenSecretArn": self.secret_arn,
+                "LinodeApiUrl": self.linode.base_url,
+            },
+            log=self.folder / "sam-deploy-control.log",
+        )
+
+    def _deploy_signals(self) -> None:
+        bus = f"arn:aws:events:{layout.STANDBY}:{ACCOUNT}:event-bus/default"
+        sam_deploy(
+            stack=layout.SIGNALS_STACK,
+            template="signals.yaml",
+            region=layout.PRIMARY,
+            endpoint=self.emulator.url,
+            parameters={
+                "ControlRegion": layout.STANDBY,
+                "ControlEventBusArn": bus,
+                "TableName": layout.TABLE,
+            },
+            log=self.folder / "sam-deploy-signals.log",
+        )
+
+    def _outputs(self, stack: str, region: str) -> dict[str, str]:
+        found = self.aws("cloudformation", region).describe_stacks(StackName=stack)["Stacks"][0]
+        if not found["StackStatus"].endswith("_COMPLETE"):
+            raise RigError(f"stack {stack} is {found['StackStatus']}")
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def _subscribe(self) -> None:
+        """Let a queue keep the notifications, as a person's mailbox would."""
+        sqs = self.aws("sqs")
+        self._mailbox = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=self._mailbox, AttributeNames=["QueueArn"])
+        self.aws("sns").subscribe(
+            TopicArn=self.stack.outputs["TopicArn"],
+            Protocol="sqs",
+            Endpoint=arn["Attributes"]["QueueArn"],
+        )
+        self._mail: list[dict[str, str]] = []
+
+    def notifications(self) -> list[dict[str, str]]:
+        """Return all notifications so far: Subject, Message."""
+        while True:
+            found = self.aws("sqs").receive_message(
+                QueueUrl=self._mailbox, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            )
+            messages = found.get("Messages", [])
+            if not messages:
+                return list(self._mail)
+            for message in messages:
+                body = json.loads(message["Body"])
+                self._mail.append({"Subject": body.get("Subject", ""), "Message": body["Message"]})
+                self.aws("sqs").delete_message(QueueUrl=self._mailbox, ReceiptHandle=message["ReceiptHandle"])
+
+    def _start_dns(self) -> None:
+        zone = Route53Zone(self.aws("route53"), self.zone_id)
+        self._run(zone)
+        domain = LinodeDomain(self.linode, layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)
+        self.dns = AuthoritativeDns([zone, domain], ttl_scale=layout.TTL_SCALE)
+        self._run(self.dns)
+
+    def _start_relay(self) -> None:
+        groups = tuple(f"/aws/lambda/{self.stack.function(name)}" for name in FUNCTIONS)
+        self.relay = Relay(
+            self.emulator,
+            self.faults,
+            (layout.PRIMARY, layout.STANDBY),
+            groups,
+            layout.STANDBY,
+            self.journal.note,
+        )
+        self._run(self.relay)
+
+    def start_clients(self) -> None:
+        """Let the applications' users begin."""
+        for name, fqdn, port in (
+            ("orders", layout.API_NAME, self.port),
+            ("legacy", layout.LINODE_NAME, self.legacy_port),
+        ):
+            client = TrafficClient(name, fqdn, port, self.dns.address, timeout_s=1.0)
+            self.clients[name] = client
+            self._run(client)
+
+    def invoke(self, function: str, event: dict[str, Any], *, wait: bool = True) -> Any:
+        """Start a function by hand, as `aws lambda invoke` does; return its answer where waited for."""
+        answer = self.aws("lambda").invoke(
+            FunctionName=self.stack.function(function),
+            InvocationType="RequestResponse" if wait else "Event",
+            Payload=json.dumps(event),
+        )
+        body = answer["Payload"].read()
+        return json.loads(body) if wait and body else None
+
+    def tick(self, function: str, *, wait: bool = True) -> Any:
+        """Start a function by hand with the schedule's own event."""
+        event = json.loads((layout.ROOT / "events" / "schedule.json").read_text())
+        event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        return self.invoke(function, event, wait=wait)
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the plan's state record as it stands in the table."""
+        return self._item("state")
+
+    def transitions(self) -> list[dict[str, Any]]:
+        """Return the history of transitions, oldest first."""
+        return [json.loads(item["body"]["S"]) for item in self._items("transition#")]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Return the recorded decisions, oldest first."""
+        return [json.loads(item["body"]["S"]) for item in self._items("decision#")]
+
+    def _item(self, kind: str) -> dict[str, Any] | None:
+        found = self.aws("dynamodb").get_item(
+            TableName=self.stack.outputs["StateTableName"],
+            Key={"pk": {"S": f"plan#{layout.PLAN}"}, "sk": {"S": kind}},
+            ConsistentRead=True,
+        )
+        item = found.get("Item")
+        return json.loads(item["body"]["S"]) if item else None
+
+    def _items(self, prefix: str) -> Iterator[dict[str, Any]]:
+        pages = self.aws("dynamodb").get_paginator("query")
+        for page in pages.paginate(
+            TableName=self.stack.outputs["StateTableName"],
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={
+                ":pk": {"S": f"plan#{layout.PLAN}"},
+                ":prefix": {"S": prefix},
+            },
+        ):
+            yield from page["Items"]
+
+    def records(self) -> dict[str, Any]:
+        """Return everything that points traffic or configuration somewhere, as it is now."""
+        found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
+        values = {
+            (r["Name"].rstrip("."), r["Type"]): [v["Value"] for v in r["ResourceRecords"]]
+            for r in found["ResourceRecordSets"]
+            if r["Type"] in {"A", "TXT"}
+        }
+        linode = self.linode.records(layout.LINODE_DOMAIN_ID)[0]
+        return {
+            "Route 53 A": values.get((layout.API_NAME, "A")),
+            "Route 53 TXT": values.get((layout.FENCE_NAME, "TXT")),
+            "Linode A": [linode["target"], linode["ttl_sec"]],
+            **{f"SSM {region}": self._parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
+        }
+
+    def _parameter(self, region: str) -> str:
+        found = self.aws("ssm", region).get_parameter(Name=layout.PARAMETER)
+        return str(found["Parameter"]["Value"])
+
+
+class Watcher:
+    """Watches the state record and the mailbox, and notes every change in the journal."""
+
+    def __init__(self, world: World) -> None:
+        """Watch this world."""
+        self._world = world
+        self._seen: set[str] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after a last look."""
+        self._stopping.set()
+        self._thread.join(15)
+        self._look()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.3):
+            with contextlib.suppress(Exception):
+                self._look()
+
+    def _look(self) -> None:
+        state = self._world.state()
+        if state and state["transition"]:
+            self._note_transition(state["transition"])
+        for transition in self._world.transitions():
+            self._note_transition(transition)
+        for number, mail in enumerate(self._world.notifications()):
+            self._note(f"mail {number}", f"notification: {mail['Subject']}")
+
+    def _note_transition(self, found: dict[str, Any]) -> None:
+        epoch = found["epoch"]
+        name = f"epoch {epoch}"
+        self._note(
+            f"{epoch} claimed",
+            f"{name}: {found['direction']} claimed, {found['source']} -> {found['target']}",
+            found["started_at"],
+        )
+        for step in found["steps"]:
+            key = f"{step['kind']} {step['region']} {step['subject']}".replace("  ", " ")
+            if step["sent_at"]:
+                self._note(f"{epoch} {key} sent", f"{name}: {key}: change accepted", step["sent_at"])
+            if step["status"] in {"done", "owed", "failed"}:
+                text = f"{name}: {key}: {step['status']}"
+                self._note(f"{epoch} {key} {step['status']}", text, step["done_at"])
+        if found["ended_at"]:
+            self._note(f"{epoch} ended", f"{name}: {found['outcome']}", found["ended_at"])
+
+    def _note(self, key: str, event: str, at: str | None = None) -> None:
+        if key not in self._seen:
+            self._seen.add(key)
+            self._world.journal.note(event, at=None if at is None else _seconds(at))
+
+
+def _seconds(stamp: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(stamp).timestamp()
