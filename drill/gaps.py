@@ -1,12 +1,12 @@
 """What the embedded AWS lacks, supplied here and nowhere else. Nothing in the product knows of it.
 
-1. `AWS::DynamoDB::GlobalTable` makes its own Region's replica only: `add_replica` adds the other.
-2. Functions' EMF log lines are not turned into metrics: `Relay` reads the log groups and puts them as metrics.
+1. `AWS::DynamoDB::GlobalTable` makes only its own Region's replica: `add_replica` adds one.
+2. Functions' EMF log lines are not turned into metrics: `Relay` reads the log groups and puts metrics.
 3. A CloudWatch alarm's change emits no EventBridge event: `Relay` polls the alarms, composes the event in
    AWS's shape, asks the emulator's own `TestEventPattern` which rules match, and starts their targets as
    EventBridge would (asynchronously).
 4. An event bus in another Region is not reached as a rule's target: `Relay` delivers there in the same way.
-5. IAM asks for `route53:GetChange` on `*` where AWS asks for it on `change/<id>`: `allow_get_change` grants it.
+5. IAM asks for `route53:GetChange` on `*`, AWS on `change/<id>`: `allow_get_change` grants it.
 
 A Region that is hung by the fault table relays nothing: its alarms are as dead as the rest of it.
 """
@@ -93,10 +93,16 @@ class Relay:
                 for region in self._regions:
                     if not self._is_dead(region):
                         for event in self._changes(region):
-                            self._told(_headline(event))
+                            self._tell(event)
                             self._deliver(region, event)
             except Exception as error:
                 self.errors.append(f"{type(error).__name__}: {error}")
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        """Tell of an alarm that begins or ends; one that has its first data is no news."""
+        states = {event["detail"]["state"]["value"], event["detail"]["previousState"]["value"]}
+        if "ALARM" in states:
+            self._told(_headline(event))
 
     def _is_dead(self, region: str) -> bool:
         return self._faults.match(Call(region, "monitoring", "relay")) is not None

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Journal:
             self._entries.append(Entry(at, event))
         since_start = f"start {at - self._started:+7.1f} s"
         label = since_start if self.fault_at is None else f"fault {at - self.fault_at:+7.1f} s"
-        self._console.print(f"[dim]{label}[/]  {event}", style=style, highlight=False)
+        self._console.print(f"[dim]{label}[/]  {escape(event)}", style=style, highlight=False)
 
     def timeline(self) -> list[dict[str, object]]:
         """Return all entries in order, in seconds since the fault (negative before it; null without one)."""

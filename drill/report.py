@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 SECONDS = (
@@ -77,7 +78,7 @@ class Report:
         for column in ("", "check", "detail"):
             checks.add_column(column)
         for check in self.checks:
-            checks.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", check.name, check.detail)
+            checks.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", check.name, escape(check.detail))
         console.print(checks)
         times = Table(title="seconds (measured)", title_justify="left")
         times.add_column("from, to")

@@ -222,11 +222,20 @@ class World:
         """Let a queue keep the notifications, as a person's mailbox would."""
         sqs = self.aws("sqs")
         self._mailbox = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=self._mailbox, AttributeNames=["QueueArn"])
+        attributes = sqs.get_queue_attributes(QueueUrl=self._mailbox, AttributeNames=["QueueArn"])
+        arn = attributes["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=self._mailbox, Attributes={"Policy": policy})
         self.aws("sns").subscribe(
             TopicArn=self.stack.outputs["TopicArn"],
             Protocol="sqs",
-            Endpoint=arn["Attributes"]["QueueArn"],
+            Endpoint=arn,
         )
         self._mail: list[dict[str, str]] = []
 

@@ -38,13 +38,14 @@ LINODE_TTLS = (
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ZONE = re.compile(r"[A-Z0-9]{1,32}")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
 _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_PRINTABLE = re.compile(r"[!-~]+")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -244,7 +245,7 @@ def _url(table: _Table, key: str) -> str:
     allowed = 'a URL such as "https://use1.orders.example.com/health", without user or password'
     value = table.required(key, allowed)
     try:
-        url = urlsplit(value if isinstance(value, str) else "")
+        url = urlsplit(value if isinstance(value, str) and _PRINTABLE.fullmatch(value) else "")
         valid = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
     except ValueError:
         valid = False

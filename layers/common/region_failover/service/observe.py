@@ -122,7 +122,8 @@ def _measure_replication(
     ports: Ports, plan: Plan, at: datetime, results: list[CheckResult]
 ) -> tuple[dict[str, float], dict[str, float]]:
     wrote = {r.region for r in results if r.name == HEARTBEAT and r.symptom is None}
-    pairs = [(region, plan.regions.other(region)) for region in plan.regions]
+    # A Region that does not even answer its own heartbeat is not asked what it sees of the other's.
+    pairs = [(plan.regions.other(reader), reader) for reader in plan.regions if reader in wrote]
 
     def measure(writer: str, reader: str) -> Callable[[], float | None]:
         expected = at if writer in wrote else None
