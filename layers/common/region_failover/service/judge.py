@@ -63,6 +63,7 @@ def record(
     evidence: dict[str, object] = {
         **summary,
         "situation": asdict(situation) if situation else None,
+        "policy": asdict(plan.policy),
         "checks": [f"{r.region} {r}" for r in seen.results] if seen else [],
     }
     now = ports.clock.now()

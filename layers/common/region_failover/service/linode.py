@@ -103,7 +103,7 @@ def _the_one(ports: Ports, wanted: LinodeRecord) -> LinodeRecordState:
 
 def _point_all(ports: Ports, plan: Plan, role: Role, deadline: Deadline) -> str:
     """Point every record at `role`; return what went wrong, '' if nothing. One failure stops no other."""
-    calls = [lambda wanted=wanted: _point(ports, wanted, role) for wanted in plan.linode_records]
+    calls = [lambda wanted=wanted: _point(ports, wanted, role, deadline) for wanted in plan.linode_records]
     answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 0.0)))
     problems = [answer for answer in answers if answer is not None]
     return "; ".join(
@@ -112,9 +112,11 @@ def _point_all(ports: Ports, plan: Plan, role: Role, deadline: Deadline) -> str:
     )
 
 
-def _point(ports: Ports, wanted: LinodeRecord, role: Role) -> str | None:
+def _point(ports: Ports, wanted: LinodeRecord, role: Role, deadline: Deadline) -> str | None:
     there = _the_one(ports, wanted)
     goal = (wanted.target(role), wanted.ttl_sec)
+    if deadline.remaining_s() <= 0:  # left behind by its invocation: it must not write any more
+        return f"{wanted.name!r} {wanted.type}: out of time before the write"
     if (there.target, there.ttl_sec) != goal:
         ports.linode.point(wanted.domain_id, there.id, *goal)
     after = _the_one(ports, wanted)
