@@ -11,9 +11,11 @@ import time
 
 from rich.console import Console
 
+from drill import layout
 from drill.emulator import RigError
 from drill.journal import Journal
 from drill.layout import BUILD, TTL_SCALE
+from drill.page import Dot, write_page
 from drill.report import Check, Report
 from drill.scenarios import SCENARIOS
 from drill.world import Watcher, World
@@ -37,6 +39,7 @@ def rehearse(name: str, console: Console) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").unlink(missing_ok=True)
     journal = Journal(console)
+    dots: dict[str, list[Dot]] = {}
     report = Report(name, TTL_SCALE)
     started = time.monotonic()
     console.rule(f"rehearsal: {name}")
@@ -48,6 +51,7 @@ def rehearse(name: str, console: Console) -> bool:
                 SCENARIOS[name](world, report)
             finally:
                 watcher.stop()
+                dots = _dots(world)
                 report.transitions = world.transitions()
                 report.notifications = [mail["Subject"] for mail in world.notifications()]
                 _check_rig(world, report)
@@ -60,9 +64,26 @@ def rehearse(name: str, console: Console) -> bool:
         console.print_exception()
     report.timeline = journal.timeline()
     path = report.write(folder)
+    page = write_page(report, dots, folder)
     report.show(console)
-    console.print(f"{path}  ({time.monotonic() - started:.0f} s in all)", soft_wrap=True)
+    console.print(f"{path}\n{page}\n({name}: {time.monotonic() - started:.0f} s in all)", soft_wrap=True)
     return report.passed
+
+
+def _dots(world: World) -> dict[str, list[Dot]]:
+    """Return every request of every client, in seconds since the fault."""
+    shift = time.time() - time.monotonic() - (world.journal.fault_at or time.time())
+    served = {layout.PRIMARY: "primary", layout.STANDBY: "standby"}
+    return {
+        name: [
+            Dot(
+                answer.at_monotonic + shift,
+                served.get(answer.region or "", "failed") if answer.ok else "failed",
+            )
+            for answer in client.answers()
+        ]
+        for name, client in world.clients.items()
+    }
 
 
 def _check_rig(world: World, report: Report) -> None:

@@ -1,7 +1,9 @@
 """What the embedded AWS lacks, supplied here and nowhere else. Nothing in the product knows of it.
 
 1. `AWS::DynamoDB::GlobalTable` makes only its own Region's replica: `add_replica` adds one.
-2. Functions' EMF log lines are not turned into metrics: `Relay` reads the log groups and puts metrics.
+2. Functions' EMF log lines are not turned into metrics: `Relay` reads the log groups and puts metrics. (Lines
+   appear when an invocation has ended, a minute late for the probe: alarms come late here, the probe's own
+   events in time.)
 3. A CloudWatch alarm's change emits no EventBridge event: `Relay` polls the alarms, composes the event in
    AWS's shape, asks the emulator's own `TestEventPattern` which rules match, and starts their targets as
    EventBridge would (asynchronously).

@@ -35,6 +35,10 @@ class Journal:
         self._console.rule(style="red")
         self.note(event, style="bold red")
 
+    def phase(self, number: int, of: int, doing: str) -> None:
+        """Print where the rehearsal stands."""
+        self._console.print(f"[bold cyan]({number}/{of})[/] {escape(doing)}", highlight=False)
+
     def note(self, event: str, *, at: float | None = None, style: str = "") -> None:
         """Note and print an event, now or at a time of the wall clock."""
         at = time.time() if at is None else at

@@ -78,7 +78,9 @@ class Report:
         for column in ("", "check", "detail"):
             checks.add_column(column)
         for check in self.checks:
-            checks.add_row("[green]ok[/]" if check.passed else "[red]FAILED[/]", check.name, escape(check.detail))
+            checks.add_row(
+                "[green]ok[/]" if check.passed else "[red]FAILED[/]", check.name, escape(check.detail)
+            )
         console.print(checks)
         times = Table(title="seconds (measured)", title_justify="left")
         times.add_column("from, to")

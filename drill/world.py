@@ -359,6 +359,8 @@ class Watcher:
         """Watch this world."""
         self._world = world
         self._seen: set[str] = set()
+        self._read: dict[str, int] = {}
+        self._served: dict[str, str] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
@@ -383,8 +385,21 @@ class Watcher:
             self._note_transition(state["transition"])
         for transition in self._world.transitions():
             self._note_transition(transition)
+        for name, client in self._world.clients.items():
+            self._note_service(name, client)
         for number, mail in enumerate(self._world.notifications()):
             self._note(f"mail {number}", f"notification: {mail['Subject']}")
+
+    def _note_service(self, name: str, client: TrafficClient) -> None:
+        """Note whenever a client's requests begin to fail, or are served by another Region."""
+        answers = client.answers()
+        for answer in answers[self._read.get(name, 0) :]:
+            served = f"served by {answer.region}" if answer.ok else "requests fail"
+            if served != self._served.get(name):
+                self._served[name] = served
+                at = time.time() - time.monotonic() + answer.at_monotonic + answer.seconds
+                self._world.journal.note(f"{name}: {served}", at=at)
+        self._read[name] = len(answers)
 
     def _note_transition(self, found: dict[str, Any]) -> None:
         epoch = found["epoch"]

@@ -22,14 +22,20 @@ FAILBACK_WITHIN_S = 200.0
 
 def run(world: World, report: Report) -> None:
     """Rehearse: steady state, outage, failover, repair, failback, steady state again."""
-    phases = _Phases(world)
+    phases, say = _Phases(world), world.journal.phase
+    say(1, 6, "steady state: the primary serves both applications")
     _steady_before(world, report, phases)
+    say(2, 6, f"outage: {layout.PRIMARY} becomes a black hole; waiting for the failover")
     fault_id, fault = _break(world, phases)
     _await_failover(world, report, phases, fault)
+    say(3, 6, f"{layout.STANDBY} serves; {layout.PRIMARY} is still dead")
     _stay_on_standby(world, report, phases)
+    say(4, 6, f"repair of {layout.PRIMARY}; waiting for sustained health and the failback")
     repaired = _repair(world, phases, fault_id)
     _await_failback(world, report, phases, repaired)
+    say(5, 6, "the requests, counted")
     report.requests = phases.requests()
+    say(6, 6, "each function's role, asked of the embedded AWS's IAM")
     report.checks += check_roles(world)
 
 
@@ -116,10 +122,6 @@ def _measure_failover(world: World, report: Report, fault: float) -> None:
     failed, good = first_failed(orders, fault), first_good(orders, fault, layout.STANDBY)
     if good:
         report.seconds["fault_to_first_good_answer"] = good.at_monotonic + good.seconds - fault
-        world.journal.note(
-            "first good answer to a client of orders",
-            at=fault_wall + good.at_monotonic + good.seconds - fault,
-        )
     if good and failed:
         report.seconds["client_downtime"] = good.at_monotonic + good.seconds - failed.at_monotonic
     history = world.transitions()
@@ -177,7 +179,6 @@ def _await_failback(world: World, report: Report, phases: _Phases, repaired: flo
             world.transitions()[1]["ended_at"], repaired
         )
     home = {name: _is_home(client) for name, client in world.clients.items()}
-    world.journal.note("clients are back on the primary")
     for client in world.clients:
         failed = [a for a in phases.answers(client, "repaired") if not a.ok]
         report.checks.append(
