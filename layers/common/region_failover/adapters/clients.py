@@ -32,17 +32,24 @@ CONTROL = Patience(connect_s=1.0, read_s=2.0, attempts=3)
 ROUTE53 = Patience(connect_s=2.0, read_s=5.0, attempts=4)
 
 _lock = threading.Lock()
+_sessions: list[Any] = []
 _clients: dict[tuple[str, str, Patience], Any] = {}
 
 
 def client(service: str, region: str, patience: Patience) -> Any:
-    """Return the client of that service, Region and patience; made once (creation is not thread-safe)."""
+    """Return the client of that service, Region and patience; made once.
+
+    Under a lock, because making one is not thread-safe; from one session, because each session loads the
+    service models anew (six clients: 0.8 s with a session each, 0.2 s with one).
+    """
     key = (service, region, patience)
     with _lock:
         if key not in _clients:
-            session: Any = boto3.session.Session(region_name=region)
-            _clients[key] = session.client(
+            if not _sessions:
+                _sessions.append(boto3.session.Session())
+            _clients[key] = _sessions[0].client(
                 service,
+                region_name=region,
                 config=Config(
                     connect_timeout=patience.connect_s,
                     read_timeout=patience.read_s,
@@ -58,3 +65,4 @@ def forget_clients() -> None:
     """Forget every client (for tests that change the environment)."""
     with _lock:
         _clients.clear()
+        _sessions.clear()

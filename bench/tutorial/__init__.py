@@ -1,0 +1,1 @@
+"""The usual tutorial's function, rebuilt: what this product is measured against."""
