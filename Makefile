@@ -41,7 +41,7 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(SAM) validate --lint --region us-west-2 -t template.yaml
 	$(SAM) validate --lint --region us-west-2 -t signals.yaml
 
-test: setup      ## every test, the drill's first scenario among them (under 10 minutes on 2 cores)
+test: setup      ## every test, the drill's scenarios among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest
 
 drill: setup     ## rehearse an outage on the embedded AWS: SCENARIO=region-outage|observer-denied|all

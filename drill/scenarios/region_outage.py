@@ -95,9 +95,10 @@ def _steady_before(world: World, report: Report, phases: _Phases) -> None:
 
 
 def _break(world: World, phases: _Phases) -> tuple[int, float]:
+    fault = phases.enter("outage")
     fault_id = world.faults.add(Fault(FaultKind.HANG, region=layout.PRIMARY))
     world.journal.fault(f"everything in {layout.PRIMARY} hangs: DynamoDB, SSM, CloudWatch, both applications")
-    return fault_id, phases.enter("outage")
+    return fault_id, fault
 
 
 def _await_failover(world: World, report: Report, phases: _Phases, fault: float) -> None:

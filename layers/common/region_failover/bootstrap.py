@@ -18,7 +18,7 @@ from region_failover.adapters.meter import PowertoolsMeter
 from region_failover.adapters.parameters import Parameters
 from region_failover.adapters.plan_files import shipped_plans
 from region_failover.adapters.route53 import Zones
-from region_failover.adapters.secret import secret_reader
+from region_failover.adapters.secret import Secret
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
@@ -123,7 +123,7 @@ class _LazyLinode:
         if self._made is None:
             from region_failover.adapters.linode import Linode
 
-            token = secret_reader(
+            token = Secret(
                 lambda: client("secretsmanager", self._settings.region, CONTROL),
                 self._settings.linode_token_arn,
             )

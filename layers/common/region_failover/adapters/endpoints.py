@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +19,8 @@ class Endpoints:
     """Implements ports.Endpoints; one try, no redirects (a captive portal answers with one)."""
 
     def __init__(self) -> None:
-        """Keep no connection between checks: a fresh one sees what a new client sees."""
-        self._pool = urllib3.PoolManager(num_pools=4, retries=False)
+        """Keep the trust store (slow to load), and no connection: a fresh one sees what a new client sees."""
+        self._tls = ssl.create_default_context()
 
     def get(self, url: str, status: int, timeout: timedelta) -> None:
         """Return if the endpoint answers with that status; raise RemoteFailure otherwise."""
@@ -30,17 +31,16 @@ class Endpoints:
     def _answer(self, url: str, timeout_s: float) -> int:
         limits = urllib3.Timeout(connect=timeout_s, read=timeout_s)
         try:
-            response: Any = self._pool.request(
-                "GET",
-                url,
-                timeout=limits,
-                redirect=False,
-                preload_content=False,
-                headers={"connection": "close", "user-agent": "region-failover"},
-            )
-            try:
+            with urllib3.PoolManager(num_pools=1, retries=False, ssl_context=self._tls) as pool:
+                response: Any = pool.request(
+                    "GET",
+                    url,
+                    timeout=limits,
+                    redirect=False,
+                    preload_content=False,
+                    headers={"connection": "close", "user-agent": "region-failover"},
+                )
                 response.read(MAXIMUM_BODY_BYTES)
-            finally:
                 response.close()
         except Exception as error:
             raise RemoteFailure(_symptom(error)) from error
@@ -51,10 +51,10 @@ def _symptom(error: Exception) -> Symptom:
     """Return what a urllib3 error shows (its tree: urllib3.exceptions)."""
     kinds = (
         (urllib3.exceptions.NameResolutionError, Kind.NO_SUCH_NAME),
+        (urllib3.exceptions.NewConnectionError, Kind.REFUSED),  # of the TimeoutErrors, in urllib3's tree
         (urllib3.exceptions.TimeoutError, Kind.TIMEOUT),
         (urllib3.exceptions.SSLError, Kind.TLS),
         (urllib3.exceptions.LocationParseError, Kind.SETTINGS),
-        (urllib3.exceptions.NewConnectionError, Kind.REFUSED),
         (urllib3.exceptions.ProtocolError, Kind.REFUSED),
     )
     for kind_of_error, kind in kinds:

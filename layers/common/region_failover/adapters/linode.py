@@ -7,12 +7,11 @@ names come back relative to the domain, the apex empty; collections are paged (2
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
-from region_failover.adapters.symptoms import symptom_of
+from region_failover.adapters.symptoms import remote, symptom_of
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.ports import Clock, LinodeRecordState
@@ -24,15 +23,28 @@ PAGE_SIZE = 500
 _WORTH_A_RETRY = frozenset({408, 429, 502, 503, 504})
 
 
-class Linode:
-    """Implements ports.LinodeDns. `token` is asked for at first use, and again after a 401."""
+class Token(Protocol):
+    """Where the API's token comes from."""
 
-    def __init__(self, base_url: str, token: Callable[[], str], clock: Clock) -> None:
+    def read(self) -> str:
+        """Return the token."""
+        ...
+
+    def forget(self) -> None:
+        """Read it anew next time."""
+        ...
+
+
+class Linode:
+    """Implements ports.LinodeDns. The token is asked for at first use, and once again after a 401."""
+
+    def __init__(self, base_url: str, token: Token, clock: Clock) -> None:
         """Talk to the API at this base URL, such as https://api.linode.com/v4."""
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._clock = clock
 
+    @remote
     def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
         """Return every record of that name and type, from all pages."""
         found: list[LinodeRecordState] = []
@@ -45,6 +57,7 @@ class Linode:
             page += 1
         return tuple(record for record in found if record.name.lower() == name.lower())
 
+    @remote
     def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
         """Set target and TTL of a record."""
         body = {"target": target, "ttl_sec": ttl_sec}
@@ -59,6 +72,9 @@ class Linode:
                     raise RemoteFailure(_symptom(error)) from error
                 self._clock.sleep(0.2 * 2**attempt)
                 continue
+            if response.status_code == 401 and attempt == 1:
+                self._token.forget()  # rotated since it was read?
+                continue
             if response.status_code not in _WORTH_A_RETRY or attempt == ATTEMPTS:
                 return _answer(response)
             self._clock.sleep(_wait_s(response, attempt))
@@ -71,7 +87,7 @@ class Linode:
             json=body,
             timeout=TIMEOUT_S,
             allow_redirects=False,
-            headers={"Authorization": f"Bearer {self._token()}"},
+            headers={"Authorization": f"Bearer {self._token.read()}"},
         )
 
 

@@ -67,19 +67,20 @@ class Zones:
 
     def _find(self, zone_id: str, name: str, kind: str) -> RecordSet | None:
         """Return the record set; where several share name and type, one marked not simple."""
+        name = canonical(name)
         answer = self._client.list_resource_record_sets(
             HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems="2"
         )
         same = [
             record
             for record in answer["ResourceRecordSets"]
-            if (canonical(record["Name"]), record["Type"]) == (canonical(name), kind)
+            if (canonical(record["Name"]), record["Type"]) == (name, kind)
         ]
         if not same:
             return None
         record = same[0]
         return RecordSet(
-            name=canonical(name),
+            name=name,
             type=kind,
             ttl=int(record.get("TTL", 0)),
             values=tuple(sorted(value["Value"] for value in record.get("ResourceRecords", []))),

@@ -9,19 +9,28 @@ from region_failover.adapters.symptoms import remote
 from region_failover.domain.errors import ConfigurationError
 
 
-def secret_reader(client: Callable[[], Any], arn: str) -> Callable[[], str]:
-    """Return a function that reads the secret once, at first use."""
-    kept: list[str] = []
+class Secret:
+    """A secret that is read at first use, and again after it has been forgotten."""
+
+    def __init__(self, client: Callable[[], Any], arn: str) -> None:
+        """Read the secret of this ARN; '' where the stack has none."""
+        self._client = client
+        self._arn = arn
+        self._kept = ""
+
+    def forget(self) -> None:
+        """Forget the value: it was refused, and may have been rotated since."""
+        self._kept = ""
 
     @remote
-    def read() -> str:
-        if not arn:
+    def read(self) -> str:
+        """Return the value."""
+        if not self._arn:
             raise ConfigurationError(
                 "LINODE_TOKEN_SECRET_ARN is empty, and a plan has Linode records: give the stack's parameter"
                 " LinodeTokenSecretArn the ARN of a secret that holds the token"
             )
-        if not kept:
-            kept.append(str(client().get_secret_value(SecretId=arn)["SecretString"]).strip())
-        return kept[0]
-
-    return read
+        if not self._kept:
+            found = self._client().get_secret_value(SecretId=self._arn)
+            self._kept = str(found["SecretString"]).strip()
+        return self._kept

@@ -1,6 +1,7 @@
 """The state table: one item per record, written by compare-and-swap on its version.
 
-Items: pk `plan#<name>`; sk `state`, `health`, `transition#<epoch>` (history, kept for ever) and
+Items: pk `plan#<name>`; sk `state`, `health`, `transition#<epoch>#<started>` (history, kept for ever; the
+time keeps apart the epochs of a record that was lost and made anew) and
 `decision#<time>#<n>` (kept 30 days through the TTL attribute `expires_at`). The record itself is JSON in
 `body`; `version`, `active`, `epoch` and `phase` stand beside it for whoever reads the table by eye.
 
@@ -63,7 +64,9 @@ class StateTable:
         put = self._put(item, expected)
         if ended is None:
             return self._write(put)
-        history = self._item(state.plan, f"transition#{ended.epoch:010d}", 1, dump(ended))
+        history = self._item(
+            state.plan, f"transition#{ended.epoch:010d}#{ended.started_at.isoformat()}", 1, dump(ended)
+        )
         return self._write_both(put, self._put(history, 0))
 
     def record_decision(self, plan: str, at: datetime, decision: Mapping[str, object]) -> None:

@@ -47,8 +47,8 @@ def symptom_of(error: BaseException) -> Symptom:
 def _names_no_host(error: BaseException) -> bool:
     """Return whether name resolution failed somewhere below: botocore wraps it in EndpointConnectionError."""
     seen: set[int] = set()
-    below: BaseException | None = error
-    while below is not None and id(below) not in seen:
+    below: object = error
+    while isinstance(below, BaseException) and id(below) not in seen:
         seen.add(id(below))
         if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
             return True

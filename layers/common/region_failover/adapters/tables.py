@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from region_failover.adapters.clients import CHECK, client
 from region_failover.adapters.symptoms import remote
 from region_failover.domain.errors import RemoteFailure
@@ -27,14 +29,28 @@ class Tables:
 
     @remote
     def write_heartbeat(self, region: str, key: str, at: datetime) -> None:
-        """Write a heartbeat, and read it back consistently in the same Region."""
+        """Write a heartbeat, and read it back consistently in the same Region.
+
+        Probe, failover and tick write the same item and may overtake one another: a newer one that stands
+        is left there, or the worker that wrote it would read back an older one and call that their fault.
+        """
         dynamodb = self._dynamodb(region)
         item = {
             "pk": {"S": key},
             "at": {"S": at.isoformat()},
             "expires_at": {"N": str(int((at + HEARTBEATS_KEPT).timestamp()))},
         }
-        dynamodb.put_item(TableName=self._heartbeat_table, Item=item)
+        try:
+            dynamodb.put_item(
+                TableName=self._heartbeat_table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk) OR #at < :at",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":at": item["at"]},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
         found = self._read(region, key, consistent=True)
         if found is None or found < at:
             raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"heartbeat reads back as {found}"))

@@ -41,6 +41,7 @@ def load_state(text: str) -> PlanState:
             "owed": tuple(_step(step) for step in found["owed"]),
             "outbox": tuple(_notice(notice) for notice in found["outbox"]),
             "noticed": {key: datetime.fromisoformat(at) for key, at in found["noticed"].items()},
+            "requests": tuple(found.get("requests", ())),
         }
     )
 
@@ -116,4 +117,5 @@ def _region_health(found: dict[str, Any]) -> RegionHealth:
         last_at=datetime.fromisoformat(found["last_at"]),
         recent=tuple(Health(health) for health in found["recent"]),
         why=found["why"],
+        ours=found.get("ours", False),
     )

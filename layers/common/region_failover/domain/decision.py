@@ -36,6 +36,7 @@ class Reason(StrEnum):
     TARGET_NOT_VERIFIED = "target-not-verified"
     LOST_THE_CLAIM = "lost-the-claim"
     DRIFT = "drift"
+    NOT_SIMPLE = "not-simple"
     FENCE_AHEAD = "fence-ahead"
     # holds of a failover
     ACTIVE_HEALTHY = "active-healthy"
@@ -64,6 +65,7 @@ LOUD = frozenset(
         Reason.TARGET_NOT_VERIFIED,
         Reason.NEEDS_OPERATOR,
         Reason.DRIFT,
+        Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
         Reason.FAILOVER_IS_MANUAL,
     }

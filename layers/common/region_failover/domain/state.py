@@ -24,6 +24,9 @@ from enum import StrEnum
 LEASE = timedelta(seconds=120)
 STEP_LEASE = timedelta(seconds=90)
 
+# Lambda delivers a request again for up to six hours; humans do not ask that often.
+REQUESTS_KEPT = 20
+
 # A target must have been verified within this time before traffic is sent there (I5).
 VERIFIED_WITHIN = timedelta(seconds=30)
 
@@ -137,7 +140,8 @@ class PlanState:
     """All that is remembered of a plan between invocations.
 
     `active`: the Region that has the traffic; `proposal`: the place of a failback that waits for
-    approval (not used yet); `owed`: steps of the last transition still to be made good.
+    approval (not used yet); `owed`: steps of the last transition still to be made good; `requests`: the
+    manual requests that last opened a transition, so that one delivered again opens none (I20).
     """
 
     plan: str
@@ -152,6 +156,7 @@ class PlanState:
     outbox: tuple[Notice, ...] = ()
     noticed: Mapping[str, datetime] = field(default_factory=dict)
     proposal: str = ""
+    requests: tuple[str, ...] = ()
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:
@@ -172,17 +177,21 @@ class Claim:
     steps: tuple[Step, ...]
     detected_at: datetime | None = None
     loss_s: float | None = None
+    request: str = ""
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     """Return the state with this transition opened at epoch + 1.
 
-    None if one is open, the source is not where the traffic is, or (automatic) a brake is on: paused or
-    cooling down. The conditions stand here, inside the write, not only in the decision.
+    None if one is open, the source is not where the traffic is, (manual) the request has been carried out
+    already, or (automatic) a brake is on: paused or cooling down. The conditions stand here, inside the
+    write, not only in the decision.
     """
     if state.transition is not None or state.active != request.source:
         return None
     if not request.manual and (state.paused or _cooling(state, now)):
+        return None
+    if request.request and request.request in state.requests:
         return None
     transition = Transition(
         epoch=state.epoch + 1,
@@ -197,7 +206,10 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         steps=request.steps,
         loss_s=request.loss_s,
     )
-    return replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=())
+    requests = (*state.requests, request.request)[-REQUESTS_KEPT:] if request.manual else state.requests
+    return replace(
+        state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), requests=requests
+    )
 
 
 def _cooling(state: PlanState, now: datetime) -> bool:

@@ -74,12 +74,13 @@ def _read(event: Any, request_id: str) -> Trigger:
     if "action" in event:
         return _manual(event, request_id)
     kind = (event.get("source"), event.get("detail-type"))
-    if kind not in _READERS:
+    reader = _READERS.get(kind) if all(isinstance(word, str) for word in kind) else None
+    if reader is None:
         raise MalformedEvent(
             f"event {event.get('id', request_id)}: source {kind[0]!r}, detail-type {kind[1]!r}: unknown;"
             f" known are {sorted(_READERS)} and manual requests with 'plan' and 'action'"
         )
-    return _READERS[kind](event, _Detail(event, request_id))
+    return reader(event, _Detail(event, request_id))
 
 
 class _Detail:

@@ -90,7 +90,8 @@ class RegionHealth:
     """What the samples of one Region add up to; bounded, however long it runs.
 
     `since`: when the present unbroken run of equal samples began; `last_at`: the newest sample;
-    `recent`: the newest samples' health, at most the plan's window, oldest first.
+    `recent`: the newest samples' health, at most the plan's window, oldest first;
+    `ours`: a check of the newest sample failed through our own fault.
     """
 
     health: Health
@@ -98,6 +99,7 @@ class RegionHealth:
     last_at: datetime
     recent: tuple[Health, ...]
     why: str = ""
+    ours: bool = False
 
     def lasted(self) -> timedelta:
         """Return for how long the present run has been seen to last."""
@@ -110,7 +112,7 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int) -> Regio
     A sample older than the newest one known (a late or duplicated worker, a clock set back) adds nothing.
     """
     if known is None:
-        return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why)
+        return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why, sample.ours)
     if sample.at <= known.last_at:
         return known
     unbroken = sample.health is known.health and sample.at - known.last_at <= MAX_GAP
@@ -123,6 +125,7 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int) -> Regio
         last_at=sample.at,
         recent=(*recent, sample.health)[-window:],
         why=sample.why,
+        ours=sample.ours,
     )
 
 

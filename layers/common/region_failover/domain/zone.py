@@ -62,7 +62,7 @@ def parse_fence(value: str) -> Fence | None:
     """Return what a TXT value says, or None if it is not one of our fences."""
     words = value.strip('"').split()
     pairs = dict(word.split("=", 1) for word in words[1:] if "=" in word)
-    if not words or words[0] != "region-failover" or not pairs.get("epoch", "").isdigit():
+    if not words or words[0] != "region-failover" or not pairs.get("epoch", "").isdecimal():
         return None
     return Fence(pairs.get("plan", ""), int(pairs["epoch"]), pairs.get("active", ""))
 
@@ -140,6 +140,12 @@ def wanted(record: Route53Record, role: Role) -> RecordSet:
     return RecordSet(canonical(record.name), record.type, record.ttl, tuple(sorted(record.values(role))))
 
 
+def not_simple(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
+    """Return the first record set there that has a routing policy, an alias or a health check, '' if none."""
+    there = [found.find(record.name, record.type) for record in records]
+    return next((f"{record.name} {record.type}" for record in there if record and not record.simple), "")
+
+
 def foreign(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
     """Return what stands in the zone that is neither of the plan's two answers, '' if nothing.
 
@@ -149,8 +155,6 @@ def foreign(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
         there = found.find(record.name, record.type)
         if there is None:
             continue
-        if not there.simple:
-            return f"{there.name} {there.type} is not a simple record set"
         if all(there.values != wanted(record, role).values for role in Role):
             return f"{there.name} {there.type} holds {', '.join(there.values)}"
     return ""

@@ -43,15 +43,18 @@ def handle_failback(
 def look_after(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
 ) -> dict[str, object]:
-    """Look after one plan; return what was decided."""
+    """Look after one plan; return what was decided. Paused: no effect but a human's own (I17)."""
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
     state = ensure_state(ports, plan)
     send_left_behind(ports, state)
     if state.transition is not None:
-        return record(ports, plan, trigger, _go_on(ports, plan, state, deadline))
-    pay_debts(ports, plan, state)
+        frozen = state.paused and not (trigger.manual or state.transition.manual)
+        decision = hold(Reason.PAUSED) if frozen else _go_on(ports, plan, state, deadline)
+        return record(ports, plan, trigger, decision)
+    if not state.paused:
+        pay_debts(ports, plan, state)
     if state.active == plan.regions.primary:
         return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
     seen, known = observe(ports, plan)

@@ -16,13 +16,13 @@ from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Claim, Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger, is_stale
-from region_failover.domain.verdict import HealthRecord
+from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
 from region_failover.service.judge import raise_alarm, record, situation_of
 from region_failover.service.observe import Observation, observe, pair
 from region_failover.service.record import Deadline, ensure_state
-from region_failover.service.switches import plan_steps
-from region_failover.service.transition import obstacle, open_transition, survey
+from region_failover.service.switches import obstacle, plan_steps
+from region_failover.service.transition import open_transition, survey
 
 STARTED_BY = frozenset({Kind.ALARM, Kind.REGION_UNHEALTHY, Kind.MANUAL})
 
@@ -107,11 +107,12 @@ def carry_out(
     """Record a decision, then do it; what stands in its way is recorded too."""
     detail = ""
     zones = survey(ports, plan) if decision.moves else {}
-    blocked = obstacle(plan, state, zones) if decision.moves else None
-    if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):
+    blocked = obstacle(plan, state.epoch, zones) if decision.moves else None
+    if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):  # a human's word
         decision, detail = hold(blocked[0]), blocked[1]
     summary = record(ports, plan, trigger, decision, situation, seen, detail)
-    raise_alarm(ports, plan, decision, seen, detail)
+    if direction is Direction.FAILOVER or decision.reason is not Reason.TARGET_NOT_VERIFIED:
+        raise_alarm(ports, plan, decision, seen, detail)  # a failback has time: the next tick looks again
     if not decision.moves:
         return summary
     request = _request(ports, plan, state, seen, known, trigger, decision, direction)
@@ -140,6 +141,7 @@ def _request(
         manual=trigger.manual,
         owner=ports.owner,
         steps=plan_steps(plan),
-        detected_at=health.since if health and leaving else None,
+        detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
         loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
+        request=trigger.id,
     )

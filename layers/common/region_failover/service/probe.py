@@ -118,8 +118,17 @@ def _tell_what_was_seen(
             f" {active.since.isoformat()}.\nSeen: {active.why}\nThe failover function is asked to look.",
         )
     blind = [r for r in regions.items() if list(r[1].recent).count(Health.UNKNOWN) >= plan.sampling.needed]
-    if blind:
-        tell_observer_fault(ports, plan, "; ".join(f"{region}: {health.why}" for region, health in blind))
+    why = "; ".join(f"{region}: {health.why}" for region, health in blind)
+    if any(health.ours for _, health in blind):
+        tell_observer_fault(ports, plan, why)
+    elif blind:
+        tell(
+            ports,
+            plan,
+            "evidence-incomplete",
+            f"[{plan.name}] one kind of evidence fails, the other does not",
+            f"That alone moves nothing; somebody should look at the application.\n{why}",
+        )
 
 
 def tell_observer_fault(ports: Ports, plan: Plan, why: str) -> None:
@@ -130,7 +139,8 @@ def tell_observer_fault(ports: Ports, plan: Plan, why: str) -> None:
         "observer-fault",
         f"[{plan.name}] cannot judge: automatic failover is blind",
         f"Checks of {plan.name} end without a verdict; nothing is moved on such evidence.\n{why}\n"
-        "Look for: permissions of the functions' roles, table names, credentials, throttling, network.",
+        "Where nothing answers in any Region, either we are cut off or both are down.\n"
+        "Else look for: permissions of the functions' roles, table names, credentials, throttling, network.",
     )
 
 

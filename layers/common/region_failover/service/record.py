@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from region_failover.domain.errors import RemoteFailure, StateConflict, StateUnavailable
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
     Notice,
     PlanState,
@@ -16,7 +16,15 @@ from region_failover.domain.state import (
     drop_notice,
     initial_state,
 )
-from region_failover.domain.zone import Change, ChangeAction, Fence, fence_name, fence_record
+from region_failover.domain.zone import (
+    Change,
+    ChangeAction,
+    Fence,
+    ZoneSnapshot,
+    fence_name,
+    fence_record,
+    wanted,
+)
 from region_failover.ports import Ports
 
 # Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
@@ -75,13 +83,14 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     state = ports.store.load_state(plan.name)
     if state is not None:
         return state
-    fences = _fences(ports, plan)
-    newest = max((f for f in fences.values() if f), key=lambda f: f.epoch, default=None)
-    active = newest.active if newest and newest.active in tuple(plan.regions) else plan.regions.primary
+    zones = _read_zones(ports, plan)
+    ours = [f for f in (zone.read_fence() for zone in zones.values()) if f and f.plan == plan.name]
+    newest = max(ours, key=lambda fence: fence.epoch, default=None)
+    active = newest.active if newest and newest.active in tuple(plan.regions) else _pointed_at(plan, zones)
     fresh = initial_state(plan.name, newest.epoch if newest else 0, active)
     ports.store.save_state(replace(fresh, version=1), 0)
-    for zone_id, fence in fences.items():
-        if fence is None:
+    for zone_id, zone in zones.items():
+        if zone.fence is None:
             _publish_fence(ports, plan, zone_id, fresh)
     found = ports.store.load_state(plan.name)
     if found is None:
@@ -89,11 +98,19 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     return found
 
 
-def _fences(ports: Ports, plan: Plan) -> dict[str, Fence | None]:
-    found: dict[str, Fence | None] = {}
+def _pointed_at(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> str:
+    """Return the standby if every record there points at it already, else the primary."""
+    pairs = [(zones[record.zone_id], record) for record in plan.route53_records]
+    standby = [found.find(r.name, r.type) == wanted(r, Role.STANDBY) for found, r in pairs]
+    return plan.regions.standby if standby and all(standby) else plan.regions.primary
+
+
+def _read_zones(ports: Ports, plan: Plan) -> dict[str, ZoneSnapshot]:
+    found: dict[str, ZoneSnapshot] = {}
     for zone_id, records in plan.zones().items():
+        names = [(record.name, record.type) for record in records]
         try:
-            found[zone_id] = ports.zones.read(zone_id, (), fence_name(records)).read_fence()
+            found[zone_id] = ports.zones.read(zone_id, names, fence_name(records))
         except RemoteFailure as error:
             raise StateUnavailable(
                 f"plan {plan.name} has no state yet, and zone {zone_id} cannot say what was: {error}"

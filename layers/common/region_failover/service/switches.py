@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, RemoteFailure
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
@@ -25,7 +26,9 @@ from region_failover.domain.zone import (
     Change,
     ZoneSnapshot,
     fence_name,
+    foreign,
     is_switched,
+    not_simple,
     reassert_batch,
     snapshot_from_json,
     switch_batch,
@@ -52,6 +55,29 @@ def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:
     """Return what a zone holds of what the plan names there."""
     records = plan.zones()[zone_id]
     return ports.zones.read(zone_id, [(r.name, r.type) for r in records], fence_name(records))
+
+
+def obstacle(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> tuple[Reason, str] | None:
+    """Return why the zones as they are must not be switched, or None.
+
+    Somebody else's edit is not fought; a fence with a newer epoch than ours means our record is outdated.
+    """
+    for zone_id, found in zones.items():
+        special = not_simple(found, plan.zones()[zone_id])
+        if special:
+            return Reason.NOT_SIMPLE, f"zone {zone_id}: {special} is not a simple record set"
+        strange = foreign(found, plan.zones()[zone_id])
+        if strange:
+            return Reason.DRIFT, f"zone {zone_id}: {strange}, which is in no plan"
+        fence = found.read_fence()
+        if found.fence and (fence is None or fence.plan != plan.name):
+            return Reason.DRIFT, f"zone {zone_id}: {found.fence.name} TXT is not the fence of {plan.name}"
+        if fence and fence.epoch > epoch:
+            return (
+                Reason.FENCE_AHEAD,
+                f"zone {zone_id} is at epoch {fence.epoch}, our record at {epoch}: was it restored?",
+            )
+    return None
 
 
 def start(ports: Ports, plan: Plan, transition: Transition, before: Mapping[str, str]) -> Transition | None:
@@ -86,6 +112,9 @@ def switch_zone(
     role = plan.regions.role(transition.target)
     found = read_zone(ports, plan, step.subject)
     if not step.before:
+        blocked = obstacle(plan, transition.epoch, {step.subject: found})
+        if blocked:
+            raise FenceRefused(blocked[1])
         started = start(ports, plan, transition, {step.key: found.to_json()})
         step = (started.step(step.key) if started else None) or step
         if not step.before:

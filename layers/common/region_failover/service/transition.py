@@ -23,17 +23,19 @@ from region_failover.domain.state import (
     complete,
     give_up_lease,
     has_begun,
+    may_act,
     need_operator,
     stop,
     take_over,
 )
 from region_failover.domain.verdict import Health
-from region_failover.domain.zone import ZoneSnapshot, foreign
+from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation
 from region_failover.service.record import Deadline, change, send, tell
 from region_failover.service.switches import (
     finish,
+    obstacle,
     read_zone,
     request_linode,
     start,
@@ -48,26 +50,6 @@ def survey(ports: Ports, plan: Plan) -> dict[str, ZoneSnapshot]:
     calls = [lambda zone=zone: read_zone(ports, plan, zone) for zone in zones]
     answers = ports.together(calls, timedelta(seconds=8))
     return {zone: a for zone, a in zip(zones, answers, strict=True) if isinstance(a, ZoneSnapshot)}
-
-
-def obstacle(plan: Plan, state: PlanState, zones: Mapping[str, ZoneSnapshot]) -> tuple[Reason, str] | None:
-    """Return why the zones as they are must not be switched, or None.
-
-    Somebody else's edit is not fought; a fence with a newer epoch than ours means our record is outdated.
-    """
-    for zone_id, found in zones.items():
-        strange = foreign(found, plan.zones()[zone_id])
-        if strange:
-            return Reason.DRIFT, f"zone {zone_id}: {strange}, which is in no plan"
-        fence = found.read_fence()
-        if found.fence and (fence is None or fence.plan != plan.name):
-            return Reason.DRIFT, f"zone {zone_id}: {found.fence.name} TXT is not the fence of {plan.name}"
-        if fence and fence.epoch > state.epoch:
-            return (
-                Reason.FENCE_AHEAD,
-                f"zone {zone_id} is at epoch {fence.epoch}, our record at {state.epoch}: was it restored?",
-            )
-    return None
 
 
 def open_transition(
@@ -138,6 +120,11 @@ def _before(transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[s
 def _run_step(
     ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime, deadline: Deadline
 ) -> None:
+    """Run one step, if the lease is still ours: a worker may have frozen since it claimed (I4)."""
+    state = ports.store.load_state(plan.name)
+    if state is None or may_act(state, transition.epoch, ports.owner, ports.clock.now()) is None:
+        ports.meter.log("lost the lease", plan=plan.name, epoch=transition.epoch, step=step.key)
+        return
     runners: dict[StepKind, Callable[[], object]] = {
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
         StepKind.SSM: lambda: switch_parameter(ports, plan, transition, step),
@@ -150,6 +137,10 @@ def _run_zone(
     ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime, deadline: Deadline
 ) -> None:
     try:
+        if step.subject not in plan.zones():
+            raise FenceRefused(
+                "the zone is not in the plan any more; deploy a plan that has it, to finish this"
+            )
         done = switch_zone(ports, plan, transition, step, verified_at, deadline)
     except (RemoteFailure, FenceRefused, TimeoutError) as error:
         finish(ports, plan, transition.epoch, step.key, StepStatus.FAILED, str(error))
@@ -252,11 +243,15 @@ def _source_is_back(transition: Transition, seen: Observation) -> bool:
 
 
 def survey_missing(ports: Ports, plan: Plan, transition: Transition) -> dict[str, ZoneSnapshot]:
-    """Return snapshots for the zones whose step never saw what was there."""
+    """Return snapshots for the zones whose step never saw what was there; none of one with an obstacle."""
     missing = {s.subject for s in transition.steps if s.kind is StepKind.ROUTE53 and not s.before}
     if not missing:
         return {}
-    return {zone: found for zone, found in survey(ports, plan).items() if zone in missing}
+    return {
+        zone: found
+        for zone, found in survey(ports, plan).items()
+        if zone in missing and obstacle(plan, transition.epoch, {zone: found}) is None
+    }
 
 
 def _halt(ports: Ports, plan: Plan, transition: Transition, seen: Observation) -> Decision:
