@@ -14,8 +14,8 @@ from drill.roles import check_roles
 from drill.steady import all_good_from, first_failed, first_good, wait_for
 from drill.world import World
 
-STEADY_S = 6.0
-ON_STANDBY_S = 6.0
+STEADY_S = 5.0
+ON_STANDBY_S = 4.0
 SWITCH_WITHIN_S = 90.0
 FAILBACK_WITHIN_S = 200.0
 

@@ -172,7 +172,8 @@ def test_a_completion_on_an_outdated_version_writes_neither_state_nor_history(
     steady, ended = _completed(store, "outdated")
     assert not store.save_state(replace(steady, version=9), 8, ended)
     found = rig.client("dynamodb").get_item(
-        TableName="state", Key={"pk": {"S": "plan#outdated"}, "sk": {"S": "transition#0000000001"}}
+        TableName="state",
+        Key={"pk": {"S": "plan#outdated"}, "sk": {"S": f"transition#0000000001#{NOW.isoformat()}"}},
     )
     assert "Item" not in found
 

@@ -1,0 +1,322 @@
+"""The functions' real handlers, from the event to the table, with moto as AWS and endpoints on loopback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from region_failover.adapters.clients import forget_clients
+from region_failover.adapters.state_table import StateTable
+from region_failover.domain.errors import ConfigurationError, MalformedEvent, OutOfTime, PlanError
+from region_failover.domain.state import Phase
+from tests.cloud import (
+    PLAN,
+    ROOT,
+    STATE_TABLE,
+    Context,
+    Endpoint,
+    Stack,
+    client,
+    endpoint,
+    environment,
+    isolate,
+    load_function,
+    make_stack,
+    messages,
+)
+from tests.fakes import EAST, WEST
+
+EVENTS = ROOT / "events"
+SHIPPED = PLAN.format(primary="http://127.0.0.1:1/a", standby="http://127.0.0.1:1/b", zone="ZEXAMPLE")
+FUNCTIONS = ("health_probe", "failover", "failback", "linode_dns")
+
+
+class World:
+    """A deployed stack and the application's two endpoints."""
+
+    def __init__(self, stack: Stack, primary: Endpoint, standby: Endpoint) -> None:
+        self.stack = stack
+        self.primary = primary
+        self.standby = standby
+        self.table = StateTable(client("dynamodb"), STATE_TABLE)
+
+    def plan(self) -> str:
+        return PLAN.format(primary=self.primary.url, standby=self.standby.url, zone=self.stack.zone)
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        found = client("dynamodb").scan(TableName=STATE_TABLE)["Items"]
+        return [json.loads(item["body"]["S"]) for item in found if item["sk"]["S"].startswith(kind)]
+
+    def answer(self) -> str:
+        sets = client("route53").list_resource_record_sets(HostedZoneId=self.stack.zone)["ResourceRecordSets"]
+        (record,) = [r for r in sets if r["Name"] == "api.example.com." and r["Type"] == "A"]
+        return str(record["ResourceRecords"][0]["Value"])
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An environment and a plan, as the layer ships it; nothing of AWS yet."""
+    isolate(monkeypatch)
+    folder = tmp_path / "region_failover_plans"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("region_failover_plans", None)
+    for name, value in environment("ZEXAMPLE", "arn:aws:sns:us-west-2:123456789012:alerts").items():
+        monkeypatch.setenv(name, value)
+    (folder / "orders.toml").write_text(SHIPPED)
+    yield folder
+    forget_clients()
+    sys.modules.pop("region_failover_plans", None)
+
+
+@pytest.fixture
+def world(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A deployed stack in us-west-2, all healthy."""
+    with mock_aws(), endpoint() as primary, endpoint() as standby:
+        stack = make_stack()
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        world = World(stack, primary, standby)
+        (folder / "orders.toml").write_text(world.plan())
+        yield world
+
+
+def event(name: str, *, now: bool = True) -> Any:
+    """Return a shipped sample event, its time set to now."""
+    found = json.loads((EVENTS / f"{name}.json").read_text())
+    if now and "time" in found:
+        found["time"] = datetime.now(UTC).isoformat()
+    return found
+
+
+# starting
+
+
+def test_a_missing_environment_refuses_to_start_naming_every_variable(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STATE_TABLE")
+    monkeypatch.setenv("TOPIC_ARN", "")
+    for name in FUNCTIONS:
+        with pytest.raises(ConfigurationError, match="STATE_TABLE, TOPIC_ARN missing"):
+            load_function(name)
+
+
+def test_a_wrong_plan_refuses_to_start_naming_file_and_key(folder: Path) -> None:
+    (folder / "orders.toml").write_text(SHIPPED.replace("ttl = 60", "ttl = -1"))
+    with pytest.raises(PlanError) as caught:
+        load_function("failover")
+    assert (caught.value.file, caught.value.key) == ("orders.toml", "switch.route53_record[0].ttl")
+
+
+def test_two_plans_of_one_name_refuse_to_start(folder: Path) -> None:
+    (folder / "second.toml").write_text(SHIPPED)
+    with pytest.raises(PlanError, match=r"second\.toml: name"):
+        load_function("failover")
+
+
+def test_no_plan_refuses_to_start(folder: Path) -> None:
+    (folder / "orders.toml").unlink()
+    with pytest.raises(ConfigurationError, match="no plan"):
+        load_function("failover")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_refuses_to_start_in_the_primary_region(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", EAST)
+    with pytest.raises(ConfigurationError, match="primary Region, and would die with it"):
+        load_function(name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("TABLE_NAMES", "customers", "orders stands in a plan, not in TableNames"),
+        ("HOSTED_ZONE_IDS", "", "stands in a plan, not in HostedZoneIds"),
+        ("SSM_PARAMETER_NAMES", "/x", "/orders/active-region stands in a plan, not in SsmParameterNames"),
+        ("STANDBY_REGION", "eu-west-1", "the stack's PrimaryRegion and StandbyRegion"),
+        ("LINODE_API_URL", "ftp://x", "LINODE_API_URL"),
+        ("MAXIMUM_EVENT_AGE_SECONDS", "soon", "MAXIMUM_EVENT_AGE_SECONDS"),
+        ("MAXIMUM_EVENT_AGE_SECONDS", "21601", "MAXIMUM_EVENT_AGE_SECONDS"),
+    ],
+)
+def test_what_a_plan_needs_and_the_stack_does_not_grant_refuses_to_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=words):
+        load_function("failover")
+
+
+def test_a_plan_with_linode_records_needs_the_tokens_secret(folder: Path) -> None:
+    linode = (
+        '[[switch.linode_record]]\ndomain_id = 1\nname = "app"\ntype = "A"\nttl_sec = 30\n'
+        'primary = "203.0.113.10"\nstandby = "198.51.100.50"\n'
+    )
+    (folder / "orders.toml").write_text(SHIPPED + linode)
+    with pytest.raises(ConfigurationError, match="LinodeTokenSecretArn is empty"):
+        load_function("linode_dns")
+
+
+def test_what_is_granted_and_not_needed_is_only_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TABLE_NAMES", "orders,customers")
+    load_function("failover")
+    (line,) = [record for record in caplog.records if record.message == "granted and not needed"]
+    assert line.__dict__["spare"] == ["customers stands in TableNames, in no plan"]
+
+
+# events
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_malformed_event_is_raised_and_logged_with_its_id(
+    folder: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mock_aws():
+        app = load_function(name)
+        for malformed in ({}, "text", {"source": "aws.ec2", "detail-type": "x", "id": "event-9"}):
+            with pytest.raises(MalformedEvent):
+                app.handler(malformed, Context())
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
+    assert caplog.records[-1].__dict__["event_id"] == "event-9"
+
+
+def test_a_healthy_primary_holds_and_is_recorded_in_the_table(world: World) -> None:
+    (answer,) = load_function("failover").handler(event("metric-alarm"), Context())
+    assert (answer["action"], answer["reason"]) == ("hold", "active-healthy")
+    (decision,) = world.items("decision")
+    assert (decision["reason"], decision["event"]) == ("active-healthy", event("metric-alarm")["id"])
+    assert decision["situation"]["source"] == "healthy"
+    assert world.answer() == "192.0.2.10"
+    state = world.table.load_state("orders")
+    assert state is not None
+    assert (state.active, state.epoch) == (EAST, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["metric-alarm", "composite-alarm", "forwarded-native-alarm", "region-unhealthy"]
+)
+def test_a_sample_event_as_shipped_is_stale_by_now(world: World, name: str) -> None:
+    (answer,) = load_function("failover").handler(event(name, now=False), Context())
+    assert answer["reason"] == "stale-event"
+
+
+def test_a_suppressed_alarm_is_no_reason_to_look(world: World) -> None:
+    (answer,) = load_function("failover").handler(event("suppressed-composite-alarm"), Context())
+    assert answer["reason"] == "suppressed"
+    assert world.primary.requests == 0
+
+
+def outage(world: World) -> None:
+    """Take the primary's endpoint and tables away: two kinds of evidence."""
+    world.primary.status = 503
+    for name in ("orders", "heartbeat"):
+        client("dynamodb", EAST).delete_table(TableName=name)
+
+
+def test_our_own_missing_table_beside_a_failing_endpoint_holds(world: World) -> None:
+    outage(world)
+    (answer,) = load_function("failover").handler(event("metric-alarm"), Context())
+    assert answer["reason"] == "observer-fault"
+    assert world.answer() == "192.0.2.10"
+    (message,) = messages(world.stack)
+    assert "cannot judge" in message
+
+
+def test_a_human_moves_traffic_through_the_real_adapters(world: World) -> None:
+    app = load_function("failover")
+    (answer,) = app.handler({**event("manual-failover"), "force": True}, Context())
+    assert (answer["action"], answer["reason"]) == ("move", "operator-asked")
+    assert world.answer() == "198.51.100.10"
+    for region in (EAST, WEST):
+        value = client("ssm", region).get_parameter(Name="/orders/active-region")["Parameter"]["Value"]
+        assert value == WEST
+    state = world.table.load_state("orders")
+    assert state is not None
+    assert (state.active, state.phase, state.epoch) == (WEST, Phase.STEADY, 1)
+    (ended,) = world.items("transition#")
+    assert ended["outcome"] == "completed"
+    assert any("failover to us-west-2 is complete" in message for message in messages(world.stack))
+
+    # Lambda delivers an asynchronous invocation again under the same request id.
+    (again,) = app.handler({**event("manual-failover"), "force": True}, Context())
+    assert again["reason"] == "lost-the-claim"
+    assert world.answer() == "198.51.100.10"
+
+
+def test_the_probe_takes_a_round_and_emits_its_metrics(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (summary,) = load_function("health_probe").handler(event("schedule"), Context(remaining_ms=9000))
+    assert summary["samples"] == {EAST: "healthy", WEST: "healthy"}
+    (record,) = world.items("health")
+    assert set(record["regions"]) == {EAST, WEST}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    emitted = [line for line in lines if "_aws" in line]
+    assert {"Samples", "ActiveRegionUnhealthy", "ObserverFault", "StandbyNotVerified"} <= set(emitted[0])
+    assert [line.get("plan") for line in emitted] == [None, "orders"]
+    assert emitted[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "RegionFailover"
+
+
+def test_the_tick_at_the_primary_holds(world: World) -> None:
+    (answer,) = load_function("failback").handler(event("schedule"), Context())
+    assert answer["reason"] == "at-primary"
+
+
+def test_the_events_of_one_function_are_refused_by_another(world: World) -> None:
+    wrong = {
+        "failover": "schedule",
+        "failback": "metric-alarm",
+        "health_probe": "metric-alarm",
+        "linode_dns": "schedule",
+    }
+    for function, name in wrong.items():
+        with pytest.raises(MalformedEvent):
+            load_function(function).handler(event(name), Context())
+
+
+def test_a_switch_request_of_an_epoch_that_is_not_open_has_no_effect(world: World) -> None:
+    load_function("failback").handler(event("schedule"), Context())
+    (answer,) = load_function("linode_dns").handler(event("traffic-switch-requested"), Context())
+    assert answer["reason"] == "lost-the-claim"
+
+
+def test_an_array_of_events_is_taken_as_it_comes(world: World) -> None:
+    answers = load_function("failover").handler([event("metric-alarm")], Context())
+    assert [answer["reason"] for answer in answers] == ["active-healthy"]
+
+
+def test_an_invocation_out_of_time_raises_before_lambda_ends_it(world: World) -> None:
+    app = load_function("failover")
+    with pytest.raises(OutOfTime, match="failover: not done"):
+        app.handler(event("metric-alarm"), Context(remaining_ms=2_050))
+
+
+def test_no_secret_reaches_the_table_or_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="failover")
+    load_function("failover").handler({**event("manual-failover"), "force": True}, Context())
+    text = repr([record.__dict__ for record in caplog.records if record.name == "failover"])
+    text += json.dumps(world.items(""))
+    assert "claimed" in text
+    assert "linode-secret-token" not in text
+    assert "testing" not in text
+
+
+def test_a_decision_expires_after_thirty_days(world: World) -> None:
+    load_function("failover").handler(event("metric-alarm"), Context())
+    found = client("dynamodb").scan(TableName=STATE_TABLE)["Items"]
+    (item,) = [item for item in found if item["sk"]["S"].startswith("decision#")]
+    expires = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC)
+    assert timedelta(days=29) < expires - datetime.now(UTC) <= timedelta(days=30)

@@ -1,0 +1,145 @@
+"""What is written to the state table is read back as it was; also by an older version."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from region_failover.domain.codec import dump, load_health, load_state, load_transition
+from region_failover.domain.state import (
+    Direction,
+    Lease,
+    Notice,
+    Phase,
+    PlanState,
+    Step,
+    StepKind,
+    StepStatus,
+    Transition,
+)
+from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from tests.fakes import EAST, NOON, WEST
+
+TIMES = st.datetimes(
+    min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+)  # fmt: skip
+TEXT = st.text(max_size=12)
+REGIONS = st.sampled_from([EAST, WEST])
+STEPS = st.builds(
+    Step,
+    kind=st.sampled_from(StepKind),
+    subject=TEXT,
+    region=TEXT,
+    status=st.sampled_from(StepStatus),
+    attempts=st.integers(0, 9),
+    owner=TEXT,
+    claimed_until=st.none() | TIMES,
+    before=TEXT,
+    change_id=TEXT,
+    detail=TEXT,
+    sent_at=st.none() | TIMES,
+    done_at=st.none() | TIMES,
+)
+SOME_STEPS = st.lists(STEPS, max_size=3).map(tuple)
+TRANSITIONS = st.builds(
+    Transition,
+    epoch=st.integers(0, 10**6),
+    direction=st.sampled_from(Direction),
+    source=REGIONS,
+    target=REGIONS,
+    reason=TEXT,
+    manual=st.booleans(),
+    started_at=TIMES,
+    detected_at=st.none() | TIMES,
+    lease=st.builds(Lease, owner=TEXT, until=TIMES),
+    steps=SOME_STEPS,
+    loss_s=st.none() | st.floats(0, 1e6),
+    ended_at=st.none() | TIMES,
+    outcome=TEXT,
+)
+STATES = st.builds(
+    PlanState,
+    plan=TEXT,
+    version=st.integers(0, 10**6),
+    epoch=st.integers(0, 10**6),
+    active=REGIONS,
+    phase=st.sampled_from(Phase),
+    transition=st.none() | TRANSITIONS,
+    cooldown_until=st.none() | TIMES,
+    paused=st.booleans(),
+    owed=SOME_STEPS,
+    outbox=st.lists(st.builds(Notice, key=TEXT, subject=TEXT, text=TEXT, at=TIMES), max_size=2).map(tuple),
+    noticed=st.dictionaries(TEXT, TIMES, max_size=3),
+    proposal=TEXT,
+    requests=st.lists(TEXT, max_size=2).map(tuple),
+)
+HEALTHS = st.builds(
+    HealthRecord,
+    plan=TEXT,
+    version=st.integers(0, 10**6),
+    regions=st.dictionaries(
+        REGIONS,
+        st.builds(
+            RegionHealth,
+            health=st.sampled_from(Health),
+            since=TIMES,
+            last_at=TIMES,
+            recent=st.lists(st.sampled_from(Health), max_size=5).map(tuple),
+            why=TEXT,
+            ours=st.booleans(),
+        ),
+    ),
+    lags=st.dictionaries(TEXT, st.floats(0, 1e6), max_size=2),
+)
+
+
+@given(STATES)
+def test_a_state_reads_back_as_it_was_written(state: PlanState) -> None:
+    assert load_state(dump(state)) == state
+
+
+@given(TRANSITIONS)
+def test_a_transition_reads_back_as_it_was_written(transition: Transition) -> None:
+    assert load_transition(dump(transition)) == transition
+
+
+@given(HEALTHS)
+def test_a_health_record_reads_back_as_it_was_written(record: HealthRecord) -> None:
+    assert load_health(dump(record)) == record
+
+
+def test_equal_records_are_equal_text() -> None:
+    one = PlanState("orders", 1, 1, EAST, noticed={"a": NOON, "b": NOON})
+    two = PlanState("orders", 1, 1, EAST, noticed={"b": NOON, "a": NOON})
+    assert dump(one) == dump(two)
+
+
+def test_a_rollback_reads_what_a_newer_version_wrote() -> None:
+    step = Step(StepKind.SSM, "/active", EAST)
+    lease = Lease("a", NOON + timedelta(seconds=120))
+    transition = Transition(1, Direction.FAILOVER, EAST, WEST, "why", False, NOON, None, lease, (step,))
+    state = PlanState("orders", 1, 1, EAST, Phase.MOVING, transition, outbox=(Notice("k", "s", "t", NOON),))
+    newer = json.loads(dump(state))
+    for inner in (newer, newer["transition"], newer["transition"]["steps"][0], newer["outbox"][0]):
+        inner["from_the_future"] = {"x": 1}
+    assert load_state(json.dumps(newer)) == state
+
+
+def test_a_record_written_before_requests_were_kept_has_none() -> None:
+    older = json.loads(dump(PlanState("orders", 1, 1, EAST)))
+    del older["requests"]
+    assert load_state(json.dumps(older)).requests == ()
+
+
+def test_what_has_no_place_in_a_record_is_not_written() -> None:
+    with pytest.raises(TypeError, match="set has no place in a record"):
+        dump(HealthRecord("orders", 1, {}, {"lag": {1}}))  # type: ignore[dict-item]
+
+
+def test_no_transition_is_no_history() -> None:
+    with pytest.raises(ValueError, match="no transition"):
+        load_transition("null")

@@ -1,0 +1,194 @@
+# ruff: noqa: E501  (a table reads better in one line per case)
+"""Every event that starts us is read into one shape; anything else is refused by its id (I20)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.state import Direction
+from region_failover.domain.trigger import Kind, Trigger, is_stale, read_triggers
+from tests.fakes import NOON
+
+EVENTS = Path(__file__).parents[2] / "events"
+FILES = sorted(EVENTS.glob("*.json"))
+SENT = ("metric-alarm", "composite-alarm", "suppressed-composite-alarm", "forwarded-native-alarm")
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def read(found: Any) -> Trigger:
+    (trigger,) = read_triggers(found, "request-1")
+    return trigger
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_shipped_sample_is_read(file: Path) -> None:
+    found = json.loads(file.read_text())
+    for trigger in read_triggers(found, "request-1"):
+        assert trigger.id == (found.get("id", "request-1") if isinstance(found, dict) else found[0]["id"])
+        assert trigger.at is None or trigger.at.tzinfo is not None
+
+
+def test_the_samples_cover_every_kind_of_trigger() -> None:
+    kinds = {t.kind for file in FILES for t in read_triggers(json.loads(file.read_text()), "r")}
+    assert kinds == set(Kind)
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_an_alarm_is_a_reason_to_look_at_every_plan(name: str) -> None:
+    trigger = read(event(name))
+    assert (trigger.kind, trigger.plan, trigger.in_alarm) == (Kind.ALARM, "", True)
+    assert trigger.suppressed is (name == "suppressed-composite-alarm")
+    assert trigger.at == datetime.fromisoformat(event(name)["time"])
+
+
+@pytest.mark.parametrize("value", ["OK", "INSUFFICIENT_DATA"])
+def test_an_alarm_that_is_not_in_alarm_is_read_as_such(value: str) -> None:
+    found = event("metric-alarm")
+    found["detail"]["state"]["value"] = value
+    assert read(found).in_alarm is False
+
+
+def test_a_muted_alarm_is_suppressed() -> None:
+    found = event("composite-alarm")
+    found["detail"]["muteDetail"] = {"mutedByArn": "arn:aws:cloudwatch:us-west-2:123456789012:alarm-mute:x"}
+    assert read(found).suppressed is True
+
+
+def test_reason_data_may_be_absent() -> None:
+    found = event("metric-alarm")
+    del found["detail"]["state"]["reasonData"]
+    del found["detail"]["previousState"]
+    assert read(found).kind is Kind.ALARM
+
+
+def test_our_own_events_name_plan_epoch_and_direction() -> None:
+    unhealthy = read(event("region-unhealthy"))
+    requested = read(event("traffic-switch-requested"))
+    assert (unhealthy.kind, unhealthy.plan, unhealthy.epoch) == (Kind.REGION_UNHEALTHY, "orders", 7)
+    assert (requested.kind, requested.epoch) == (Kind.SWITCH_REQUESTED, 8)
+    assert requested.direction is Direction.FAILOVER
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"), [("manual-failover", "failover"), ("manual-failback", "failback")]
+)
+def test_a_manual_request_takes_its_id_from_the_invocation(name: str, direction: str) -> None:
+    trigger = read(event(name))
+    assert (trigger.kind, trigger.id, trigger.at) == (Kind.MANUAL, "request-1", None)
+    assert (trigger.direction, trigger.force, trigger.manual) == (Direction(direction), False, True)
+    assert read({**event(name), "force": True}).force is True
+
+
+def test_an_array_of_events_is_as_many_triggers() -> None:
+    found = read_triggers([event("metric-alarm"), event("region-unhealthy")], "request-1")
+    assert [trigger.kind for trigger in found] == [Kind.ALARM, Kind.REGION_UNHEALTHY]
+    assert read_triggers([event("metric-alarm")], "request-1")[0].kind is Kind.ALARM
+
+
+def spoiled(name: str, path: str, value: Any = None) -> Any:
+    found = copy.deepcopy(event(name))
+    *parents, last = path.split(".")
+    inner = found
+    for key in parents:
+        inner = inner[key]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return found
+
+
+MALFORMED = [
+    ("no object", "text", "request-1"),
+    ("nothing", None, "request-1"),
+    ("an array of text", ["text"], "request-1"),
+    ("empty", {}, "request-1"),
+    ("another source", spoiled("metric-alarm", "source", "aws.ec2"), "c4c1c1c9"),
+    ("a contributor's state change", spoiled("metric-alarm", "detail-type", "CloudWatch Alarm Contributor State Change"), "c4c1c1c9"),
+    ("source is an array", spoiled("metric-alarm", "source", ["aws.cloudwatch"]), "c4c1c1c9"),
+    ("detail-type is an object", spoiled("metric-alarm", "detail-type", {"a": 1}), "c4c1c1c9"),
+    ("no time", spoiled("metric-alarm", "time"), "c4c1c1c9"),
+    ("time is no time", spoiled("metric-alarm", "time", "yesterday"), "c4c1c1c9"),
+    ("no detail", spoiled("metric-alarm", "detail"), "c4c1c1c9"),
+    ("detail is text", spoiled("metric-alarm", "detail", "text"), "c4c1c1c9"),
+    ("no alarm name", spoiled("metric-alarm", "detail.alarmName"), "c4c1c1c9"),
+    ("no state", spoiled("metric-alarm", "detail.state"), "c4c1c1c9"),
+    ("state is text", spoiled("metric-alarm", "detail.state", "ALARM"), "c4c1c1c9"),
+    ("no state value", spoiled("metric-alarm", "detail.state.value"), "c4c1c1c9"),
+    ("own event without plan", spoiled("region-unhealthy", "detail.plan"), "7bf73129"),
+    ("own event with an empty plan", spoiled("region-unhealthy", "detail.plan", ""), "7bf73129"),
+    ("own event without epoch", spoiled("traffic-switch-requested", "detail.epoch"), "0a5c2a53"),
+    ("own event with a text epoch", spoiled("traffic-switch-requested", "detail.epoch", "8"), "0a5c2a53"),
+    ("own event with a boolean epoch", spoiled("traffic-switch-requested", "detail.epoch", True), "0a5c2a53"),
+    ("own event with another direction", spoiled("region-unhealthy", "detail.direction", "sideways"), "7bf73129"),
+    ("own event without direction", spoiled("region-unhealthy", "detail.direction"), "7bf73129"),
+    ("schedule without time", spoiled("schedule", "time"), "53dc4d37"),
+    ("manual without plan", spoiled("manual-failover", "plan"), "request-1"),
+    ("manual for an empty plan", spoiled("manual-failover", "plan", ""), "request-1"),
+    ("manual with another action", spoiled("manual-failover", "action", "restart"), "request-1"),
+    ("manual with an action that is an array", spoiled("manual-failover", "action", ["failover"]), "request-1"),
+    ("manual without a reason", spoiled("manual-failover", "reason"), "request-1"),
+    ("manual with a blank reason", spoiled("manual-failover", "reason", "  "), "request-1"),
+    ("manual with a text force", spoiled("manual-failover", "force", "true"), "request-1"),
+    ("manual with an unknown key", spoiled("manual-failover", "target", "us-west-2"), "request-1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "event_id"), [c[1:] for c in MALFORMED], ids=[c[0] for c in MALFORMED])
+def test_what_is_no_event_of_ours_is_refused_with_its_id(found: Any, event_id: str) -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        read_triggers(found, "request-1")
+    assert event_id in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ("id", "source", "detail-type", "time", "detail", "plan", "action", "reason", "force")
+
+
+@given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_no_json_whatever_ends_in_another_error_than_a_malformed_event(found: Any) -> None:
+    try:
+        read_triggers(found, "request-1")
+    except MalformedEvent as error:
+        assert str(error)  # noqa: PT017
+
+
+@given(name=st.sampled_from([f.stem for f in FILES]), key=st.sampled_from(KEYS), value=JSON)
+def test_no_spoiled_sample_ends_in_another_error_than_a_malformed_event(
+    name: str, key: str, value: Any
+) -> None:
+    try:
+        read_triggers({**event(name), key: value}, "request-1")
+    except MalformedEvent as error:
+        assert str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(("age_s", "stale"), [(-5, False), (0, False), (900, False), (901, True)])
+def test_an_event_older_than_its_maximum_age_is_stale(age_s: int, stale: bool) -> None:
+    trigger = Trigger(Kind.ALARM, "1", NOON - timedelta(seconds=age_s))
+    assert is_stale(trigger, NOON, timedelta(seconds=900)) is stale
+
+
+def test_an_event_without_a_time_of_its_own_is_never_stale() -> None:
+    assert is_stale(Trigger(Kind.MANUAL, "1", None), NOON, timedelta(0)) is False
+
+
+def test_a_time_without_an_offset_is_taken_as_utc() -> None:
+    found = {**event("schedule"), "time": "2025-10-20T06:50:00"}
+    assert read(found).at == datetime(2025, 10, 20, 6, 50, tzinfo=UTC)

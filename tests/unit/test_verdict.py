@@ -1,0 +1,227 @@
+"""From checks to a sample, from samples to a verdict (I10, I11, I13, I16)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from region_failover.domain.plan import Sampling
+from region_failover.domain.symptom import Kind, Symptom
+from region_failover.domain.verdict import (
+    MAX_GAP,
+    CheckResult,
+    Evidence,
+    Health,
+    HealthRecord,
+    RegionHealth,
+    Sample,
+    add_round,
+    add_sample,
+    assess,
+    is_down,
+    is_settled,
+)
+from tests.fakes import DENIED, EAST, NOON, REFUSED, SERVER_ERROR, TIMED_OUT, WEST, health
+
+DB, HTTP = Evidence.DYNAMODB, Evidence.HTTP
+S = timedelta(seconds=1)
+NEW = Symptom(Kind.UNKNOWN, detail="never seen before")
+THROTTLED = Symptom(Kind.API, "ThrottlingException", 400)
+
+
+def checks(
+    east: tuple[Symptom | None, Symptom | None], west: tuple[Symptom | None, Symptom | None] = (None, None)
+) -> list[CheckResult]:
+    return [
+        CheckResult(region, kind, f"{kind.value} check", symptom)
+        for region, symptoms in ((EAST, east), (WEST, west))
+        for kind, symptom in zip((DB, HTTP), symptoms, strict=True)
+    ]
+
+
+def east(results: list[CheckResult]) -> Sample:
+    return assess(results, NOON)[EAST]
+
+
+@pytest.mark.parametrize(
+    ("dynamodb", "http", "expected", "ours"),
+    [
+        (None, None, Health.HEALTHY, False),
+        (TIMED_OUT, REFUSED, Health.UNHEALTHY, False),
+        (SERVER_ERROR, SERVER_ERROR, Health.UNHEALTHY, False),
+        (TIMED_OUT, None, Health.UNKNOWN, False),
+        (None, REFUSED, Health.UNKNOWN, False),
+        (DENIED, None, Health.UNKNOWN, True),
+        (DENIED, DENIED, Health.UNKNOWN, True),
+        (DENIED, REFUSED, Health.UNKNOWN, True),
+        (TIMED_OUT, NEW, Health.UNKNOWN, True),
+        (NEW, NEW, Health.UNKNOWN, True),
+        (THROTTLED, REFUSED, Health.UNKNOWN, True),
+        (TIMED_OUT, Symptom(Kind.HTTP, status=404), Health.UNKNOWN, True),
+        (TIMED_OUT, Symptom(Kind.TLS), Health.UNKNOWN, True),
+        (Symptom(Kind.CREDENTIALS), Symptom(Kind.CREDENTIALS), Health.UNKNOWN, True),
+    ],
+)
+def test_a_region_is_unhealthy_only_where_two_kinds_of_evidence_fail_by_its_own_fault(
+    dynamodb: Symptom | None, http: Symptom | None, expected: Health, ours: bool
+) -> None:
+    sample = east(checks((dynamodb, http)))
+    assert (sample.health, sample.ours) == (expected, ours)
+
+
+def test_two_checks_of_one_kind_are_one_observer() -> None:
+    results = [
+        CheckResult(EAST, DB, "read orders", TIMED_OUT),
+        CheckResult(EAST, DB, "heartbeat", TIMED_OUT),
+        CheckResult(EAST, HTTP, "GET", None),
+        CheckResult(WEST, DB, "read orders", None),
+    ]
+    assert east(results).health is Health.UNKNOWN
+
+
+def test_when_nothing_answers_anywhere_it_is_we_who_are_cut_off() -> None:
+    samples = assess(checks((TIMED_OUT, REFUSED), (TIMED_OUT, Symptom(Kind.NO_SUCH_NAME))), NOON)
+    assert {s.health for s in samples.values()} == {Health.UNKNOWN}
+    assert all(sample.ours for sample in samples.values())
+
+
+def test_both_regions_answering_with_errors_are_both_unhealthy() -> None:
+    samples = assess(checks((SERVER_ERROR, SERVER_ERROR), (TIMED_OUT, SERVER_ERROR)), NOON)
+    assert {s.health for s in samples.values()} == {Health.UNHEALTHY}
+
+
+def test_one_answer_from_anywhere_shows_that_we_are_not_cut_off() -> None:
+    samples = assess(checks((TIMED_OUT, REFUSED), (TIMED_OUT, None)), NOON)
+    assert samples[EAST].health is Health.UNHEALTHY
+    assert samples[WEST].health is Health.UNKNOWN
+
+
+def test_no_checks_at_all_are_no_evidence() -> None:
+    assert assess([], NOON) == {}
+
+
+@given(
+    st.lists(
+        st.builds(
+            CheckResult,
+            region=st.sampled_from([EAST, WEST]),
+            evidence=st.sampled_from(list(Evidence)),
+            name=st.just("check"),
+            symptom=st.none()
+            | st.builds(
+                Symptom, kind=st.sampled_from(list(Kind)), status=st.sampled_from([0, 200, 403, 500])
+            ),
+        ),
+        max_size=8,
+    )
+)
+def test_healthy_needs_every_check_and_unhealthy_both_kinds(results: list[CheckResult]) -> None:
+    for region, sample in assess(results, NOON).items():
+        own = [result for result in results if result.region == region]
+        assert (sample.health is Health.HEALTHY) == all(r.symptom is None for r in own)
+        if sample.health is Health.UNHEALTHY:
+            assert {r.evidence for r in own if r.symptom} == set(Evidence)
+
+
+def run(*healths: Health, every: timedelta = 20 * S, window: int = 5) -> RegionHealth:
+    known: RegionHealth | None = None
+    for number, found in enumerate(healths):
+        known = add_sample(known, Sample(EAST, NOON + number * every, found), window)
+    assert known is not None
+    return known
+
+
+H, U, X = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("samples", "down"),
+    [
+        ([U], False),
+        ([U, U], False),
+        ([U, U, U], False),  # three of five, but only 40 s
+        ([U, U, U, U], True),  # 60 s without a break
+        ([H, U, U, U, U], True),
+        ([U, U, U, U, H], False),  # the newest must have failed
+        ([U, U, U, U, X], False),
+        ([U, U, U, X, U], False),  # a break restarts the clock of confirm_for
+        ([U, U, X, U, U, U, U], True),
+        ([X, X, X, X, X], False),
+        ([H, H, H, H, H], False),
+    ],
+)
+def test_a_failure_is_decided_by_k_of_n_samples_unbroken_for_long_enough(
+    samples: list[Health], down: bool
+) -> None:
+    sampling = Sampling(needed=3, window=5, confirm_for=timedelta(seconds=60))
+    assert is_down(run(*samples), sampling) is down
+
+
+def test_too_few_samples_decide_nothing_however_far_apart() -> None:
+    sampling = Sampling(needed=3, window=5, confirm_for=timedelta(seconds=60))
+    assert not is_down(run(U, U, every=120 * S), sampling)
+    assert is_down(run(U, U, U, every=120 * S), sampling)
+
+
+def test_a_region_never_looked_at_is_neither_down_nor_settled() -> None:
+    assert not is_down(None, Sampling())
+    assert not is_settled(None, NOON, timedelta(0))
+
+
+def test_a_hole_in_the_samples_restarts_the_run_and_the_count() -> None:
+    known = run(U, U, U, U)
+    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP + S, U), 5)
+    assert (after.since, after.recent) == (after.last_at, (U,))
+    assert not is_down(after, Sampling())
+
+
+def test_a_gap_of_just_the_maximum_is_no_hole() -> None:
+    known = run(U, U)
+    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP, U), 5)
+    assert after.since == known.since
+
+
+@pytest.mark.parametrize("late", [0, 1, 1000])
+def test_a_late_or_repeated_sample_adds_nothing(late: int) -> None:
+    known = run(U, U, U)
+    assert add_sample(known, Sample(EAST, known.last_at - late * S, H), 5) == known
+
+
+@given(st.lists(st.sampled_from(list(Health)), min_size=1, max_size=60), st.integers(1, 20))
+def test_what_is_known_stays_bounded(samples: list[Health], window: int) -> None:
+    known = run(*samples, window=window)
+    assert known.recent == tuple(samples[-window:])
+    assert known.health is samples[-1]
+
+
+@given(st.lists(st.sampled_from(list(Health)), min_size=1, max_size=30))
+def test_since_is_the_beginning_of_the_present_run(samples: list[Health]) -> None:
+    length = next((n for n, found in enumerate(reversed(samples)) if found is not samples[-1]), len(samples))
+    assert run(*samples).lasted() == (length - 1) * 20 * S
+
+
+def test_healthy_for_must_be_continuous_and_seen_to_the_end() -> None:
+    twenty = timedelta(minutes=20)
+    known = health(H, NOON - twenty, NOON)
+    assert is_settled(known, NOON, twenty)
+    assert is_settled(known, NOON + MAX_GAP, twenty)
+    assert not is_settled(known, NOON + MAX_GAP + S, twenty)
+    assert not is_settled(known, NOON, twenty + S)
+
+
+def test_a_relapse_restarts_the_clock_of_healthy_for() -> None:
+    known = health(H, NOON - timedelta(hours=3), NOON)
+    relapsed = add_sample(known, Sample(EAST, NOON + 60 * S, X), 5)
+    again = add_sample(relapsed, Sample(EAST, NOON + 120 * S, H), 5)
+    assert not is_settled(relapsed, NOON + 60 * S, timedelta(minutes=20))
+    assert not is_settled(again, NOON + 120 * S, timedelta(minutes=20))
+
+
+def test_a_round_replaces_the_lags_so_that_absent_means_unknown() -> None:
+    record = HealthRecord("orders", 4, {}, {f"{EAST}>{WEST}": 0.5})
+    following = add_round(record, [Sample(EAST, NOON, H)], {}, 5)
+    assert (following.version, following.lags) == (5, {})
+    assert following.regions[EAST].health is H
