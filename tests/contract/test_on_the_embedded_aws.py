@@ -108,7 +108,16 @@ def fresh(store: StateTable, name: str) -> PlanState:
 
 
 def request(owner: str) -> Claim:
-    return Claim(Direction.FAILOVER, "us-east-1", REGION, "region-down", manual=False, owner=owner, steps=())
+    return Claim(
+        Direction.FAILOVER,
+        "us-east-1",
+        REGION,
+        "region-down",
+        manual=False,
+        owner=owner,
+        steps=(),
+        verified_at=NOW,
+    )
 
 
 @pytest.mark.parametrize("contenders", [2, 8, 32])

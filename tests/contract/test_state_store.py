@@ -47,7 +47,9 @@ def state(version: int = 1, **changes: Any) -> PlanState:
 
 
 def ended() -> Transition:
-    request = Claim(Direction.FAILOVER, EAST, WEST, "why", False, "a", (Step(StepKind.SSM, "/x", EAST),))
+    request = Claim(
+        Direction.FAILOVER, EAST, WEST, "why", False, "a", (Step(StepKind.SSM, "/x", EAST),), NOON
+    )
     found = claim(state(), request, NOON)
     assert found is not None
     assert found.transition is not None

@@ -431,11 +431,12 @@ def test_a_record_that_is_not_simple_is_not_touched(world: World) -> None:
     assert world.zones.find(ZONE, "api.example.com") == weighted
 
 
-def test_somebody_elses_fence_is_drift(world: World) -> None:
+def test_somebody_elses_fence_is_not_overwritten_even_by_force(world: World) -> None:
     world.tick()
     world.outage()
     world.put_fence(1, EAST, plan="payments")
-    assert world.failover()["reason"] == "drift"
+    assert world.failover()["reason"] == "fence-foreign"
+    assert world.failover(world.manual("failover", force=True))["reason"] == "fence-foreign"
     assert world.moved_to() == EAST
 
 

@@ -211,3 +211,13 @@ def test_what_does_not_start_linode_dns_is_refused(world: World) -> None:
 
 def test_the_fake_rounds_as_linode_does() -> None:
     assert [rounded(ttl) for ttl in (0, 30, 31, 60, 300, 10**9)] == [0, 30, 120, 120, 300, 2419200]
+
+
+def test_a_request_that_comes_minutes_late_waits_for_the_target_to_be_verified_again(world: World) -> None:
+    world.clock.advance(300)  # within its maximum age, and nobody has looked at the standby since
+    answers = world.deliver_switch()
+    assert answers[0]["reason"] == "lost-the-claim"
+    assert targets(world) == ["203.0.113.10", "203.0.113.11"]
+    world.tick()
+    world.deliver_switch()
+    assert targets(world) == STANDBYS

@@ -121,7 +121,7 @@ def test_equal_records_are_equal_text() -> None:
 def test_a_rollback_reads_what_a_newer_version_wrote() -> None:
     step = Step(StepKind.SSM, "/active", EAST)
     lease = Lease("a", NOON + timedelta(seconds=120))
-    transition = Transition(1, Direction.FAILOVER, EAST, WEST, "why", False, NOON, None, lease, (step,))
+    transition = Transition(1, Direction.FAILOVER, EAST, WEST, "why", False, NOON, None, NOON, lease, (step,))
     state = PlanState("orders", 1, 1, EAST, Phase.MOVING, transition, outbox=(Notice("k", "s", "t", NOON),))
     newer = json.loads(dump(state))
     for inner in (newer, newer["transition"], newer["transition"]["steps"][0], newer["outbox"][0]):

@@ -196,6 +196,14 @@ def test_ipv6_addresses_belong_into_aaaa_records() -> None:
     assert parse_plan(text, "orders.toml").route53_records[0].standby == ("2001:db8::2",)
 
 
+def test_an_address_that_would_read_back_differently_is_refused_with_its_own_form() -> None:
+    text = changed('type = "A"\nttl = 60', 'type = "AAAA"\nttl = 60')
+    text = text.replace('["192.0.2.10"]', '["2001:DB8:0::1"]').replace('["198.51.100.10"]', '["2001:db8::2"]')
+    with pytest.raises(PlanError) as caught:
+        parse_plan(text, "orders.toml")
+    assert caught.value.allowed == "2001:db8::1"
+
+
 def test_needed_defaults_to_the_window_where_that_is_smaller() -> None:
     text = changed("[[check.dynamodb]]", "[sampling]\nwindow = 2\n[[check.dynamodb]]")
     assert parse_plan(text, "orders.toml").sampling.needed == 2

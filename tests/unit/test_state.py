@@ -14,6 +14,7 @@ from region_failover.domain.state import (
     LEASE,
     SETTLED,
     STEP_LEASE,
+    VERIFIED_WITHIN,
     Claim,
     Direction,
     Lease,
@@ -52,7 +53,7 @@ STEPS = (ZONE_STEP, LINODE_STEP, SSM_STEP)
 
 
 def request(**changes: object) -> Claim:
-    base = Claim(Direction.FAILOVER, EAST, WEST, "region-down", False, "a", STEPS)
+    base = Claim(Direction.FAILOVER, EAST, WEST, "region-down", False, "a", STEPS, NOON)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -262,7 +263,30 @@ def test_a_claimed_step_is_another_executors_only_after_its_claim_has_expired() 
     assert state is not None
     assert claim_step(state, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE - S) is None
     assert claim_step(state, 8, LINODE_STEP.key, "one", "", NOON + S) is not None
-    assert claim_step(state, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE) is not None
+    verified = replace(opened(state), verified_at=NOON + STEP_LEASE)
+    again = replace(state, transition=verified)
+    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE) is not None
+
+
+def test_i5_a_step_is_not_claimed_towards_a_target_verified_too_long_ago() -> None:
+    late = NOON + VERIFIED_WITHIN
+    assert claim_step(moving(), 8, LINODE_STEP.key, "one", "", late) is not None
+    assert claim_step(moving(), 8, LINODE_STEP.key, "one", "", late + S) is None
+
+
+def test_taking_over_renews_the_verification_only_where_the_target_was_seen_healthy() -> None:
+    now = NOON + LEASE
+    assert opened(take_over(moving(), "b", now, now)).verified_at == now
+    assert opened(take_over(moving(), "b", now)).verified_at == NOON
+
+
+def test_i17_a_pause_stops_the_effects_of_an_automatic_transition_midway() -> None:
+    paused = moving(paused=True)
+    assert may_act(paused, 8, "a", NOON) is None
+    assert claim_step(paused, 8, LINODE_STEP.key, "one", "", NOON) is None
+    by_hand = replace(paused, transition=replace(opened(paused), manual=True))
+    assert may_act(by_hand, 8, "a", NOON) is not None
+    assert claim_step(by_hand, 8, LINODE_STEP.key, "one", "", NOON) is not None
 
 
 def test_a_failed_step_is_to_be_had_again() -> None:

@@ -57,6 +57,11 @@ def seen(zones: FakeZones) -> ZoneSnapshot:
     return zones.read(ZONE, NAMES, FENCE)
 
 
+def test_a_new_order_of_the_records_is_no_new_fence() -> None:
+    records = TWO.zones()[ZONE]
+    assert fence_name(records) == fence_name(records[::-1]) == FENCE
+
+
 def test_the_fence_says_plan_epoch_and_active_region_in_one_txt_record() -> None:
     record = fence_record(TWO.zones()[ZONE], Fence("orders", 7, WEST))
     text = '"region-failover plan=orders epoch=7 active=us-west-2"'

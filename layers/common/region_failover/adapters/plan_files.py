@@ -10,6 +10,7 @@ from pathlib import Path
 from region_failover.domain.errors import ConfigurationError, PlanError
 from region_failover.domain.plan import Plan
 from region_failover.domain.plan_file import parse_plan
+from region_failover.domain.zone import canonical, fence_name
 
 PACKAGE = "region_failover_plans"
 
@@ -45,5 +46,32 @@ def read_plans(files: Iterable[Traversable]) -> tuple[Plan, ...]:
             raise PlanError(
                 file.name, "name", f"{plan.name!r} is another plan's name too", "a name of its own"
             )
+        _refuse_shared(file.name, plan, plans.values())
         plans[plan.name] = plan
     return tuple(plans.values())
+
+
+def _refuse_shared(file: str, plan: Plan, others: Iterable[Plan]) -> None:
+    """Raise PlanError where two plans would switch the same thing: each would undo the other's move."""
+    for other in others:
+        for key, found, taken in zip(_SWITCHES, _switched(plan), _switched(other), strict=True):
+            for shared in found & taken:
+                raise PlanError(
+                    file,
+                    key,
+                    f"{shared!r} is also switched by plan {other.name!r}",
+                    "each switch in one plan",
+                )
+
+
+_SWITCHES = ("switch.route53_record", "switch.linode_record", "switch.ssm_parameter")
+
+
+def _switched(plan: Plan) -> tuple[set[object], ...]:
+    fences = {(zone, fence_name(records), "TXT") for zone, records in plan.zones().items()}
+    records = {(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records}
+    return (
+        {*records, *fences},
+        {(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records},
+        {parameter.name for parameter in plan.ssm_parameters},
+    )

@@ -87,6 +87,7 @@ def _transition(found: dict[str, Any] | None) -> Transition | None:
             "direction": Direction(found["direction"]),
             "started_at": datetime.fromisoformat(found["started_at"]),
             "detected_at": _time(found["detected_at"]),
+            "verified_at": datetime.fromisoformat(found["verified_at"]),
             "ended_at": _time(found["ended_at"]),
             "lease": Lease(lease["owner"], datetime.fromisoformat(lease["until"])),
             "steps": tuple(_step(step) for step in found["steps"]),

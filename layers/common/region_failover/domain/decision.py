@@ -38,6 +38,7 @@ class Reason(StrEnum):
     DRIFT = "drift"
     NOT_SIMPLE = "not-simple"
     FENCE_AHEAD = "fence-ahead"
+    FENCE_FOREIGN = "fence-foreign"
     # holds of a failover
     ACTIVE_HEALTHY = "active-healthy"
     NOT_CONFIRMED = "not-confirmed"
@@ -67,6 +68,7 @@ LOUD = frozenset(
         Reason.DRIFT,
         Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
+        Reason.FENCE_FOREIGN,
         Reason.FAILOVER_IS_MANUAL,
     }
 )

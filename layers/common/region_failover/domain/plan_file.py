@@ -297,6 +297,8 @@ def _target(table: _Table, key: str, kind: str, value: str) -> str:
         address = None
     if address is None or address.version != family or address.is_unspecified:
         table.fail(key, f"{value!r} is not valid", f"an IPv{family} address (no placeholder)")
+    if str(address) != value:
+        table.fail(key, f"{value!r} would read back differently", str(address))
     return value
 
 

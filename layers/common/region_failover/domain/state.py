@@ -100,7 +100,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One failover or failback run. `loss_s`: estimated seconds of writes not seen on the target's side."""
+    """One failover or failback run.
+
+    `verified_at`: when the target was last seen healthy by this transition's runner; `loss_s`: estimated
+    seconds of writes not seen on the target's side.
+    """
 
     epoch: int
     direction: Direction
@@ -110,6 +114,7 @@ class Transition:
     manual: bool
     started_at: datetime
     detected_at: datetime | None
+    verified_at: datetime
     lease: Lease
     steps: tuple[Step, ...]
     loss_s: float | None = None
@@ -175,6 +180,7 @@ class Claim:
     manual: bool
     owner: str
     steps: tuple[Step, ...]
+    verified_at: datetime
     detected_at: datetime | None = None
     loss_s: float | None = None
     request: str = ""
@@ -202,6 +208,7 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         manual=request.manual,
         started_at=now,
         detected_at=request.detected_at,
+        verified_at=request.verified_at,
         lease=Lease(request.owner, now + LEASE),
         steps=request.steps,
         loss_s=request.loss_s,
@@ -221,17 +228,28 @@ def may_act(state: PlanState, epoch: int, owner: str, now: datetime) -> Transiti
     found = state.transition
     if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
         return None
-    if found.lease.owner != owner or now >= found.lease.until:
+    if found.lease.owner != owner or now >= found.lease.until or is_paused(state, found):
         return None
     return found
 
 
-def take_over(state: PlanState, owner: str, now: datetime) -> PlanState | None:
-    """Return the state with the open transition leased anew; None unless its lease has expired."""
+def is_paused(state: PlanState, transition: Transition) -> bool:
+    """Return whether effects of this transition must wait: a pause does not stop a human's own (I17)."""
+    return state.paused and not transition.manual
+
+
+def take_over(
+    state: PlanState, owner: str, now: datetime, verified_at: datetime | None = None
+) -> PlanState | None:
+    """Return the state with the open transition leased anew; None unless its lease has expired.
+
+    `verified_at`: when the target was seen healthy just now, None where it was not.
+    """
     found = state.transition
     if found is None or now < found.lease.until:
         return None
-    return replace(state, phase=Phase.MOVING, transition=replace(found, lease=Lease(owner, now + LEASE)))
+    taken = replace(found, lease=Lease(owner, now + LEASE), verified_at=verified_at or found.verified_at)
+    return replace(state, phase=Phase.MOVING, transition=taken)
 
 
 def start_steps(
@@ -266,10 +284,13 @@ def claim_step(
 ) -> PlanState | None:
     """Return the state with one step claimed by its own executor; None if it is not to be had now.
 
-    For executors other than the runner (`linode_dns`): the claim carries the epoch and lasts STEP_LEASE.
+    For executors other than the runner (`linode_dns`): the claim carries the epoch and lasts STEP_LEASE. A
+    request that comes late finds its target no longer verified (I5); a tick verifies and asks again.
     """
     found = state.transition
     if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
+        return None
+    if is_paused(state, found) or now - found.verified_at > VERIFIED_WITHIN:
         return None
     step = found.step(key)
     if step is None or step.status in SETTLED:

@@ -126,8 +126,11 @@ def canonical(name: str) -> str:
 
 
 def fence_name(records: Sequence[Route53Record]) -> str:
-    """Return the fence's name in a zone: '_region-failover.' before the first of the plan's names there."""
-    return f"_region-failover.{canonical(records[0].name).removeprefix('*.')}"
+    """Return the fence's name in a zone: '_region-failover.' before the plan's first name there.
+
+    First in the alphabet, so that a new order of the records in the plan is no new fence.
+    """
+    return f"_region-failover.{min(canonical(record.name).removeprefix('*.') for record in records)}"
 
 
 def fence_record(records: Sequence[Route53Record], fence: Fence) -> RecordSet:

@@ -141,6 +141,7 @@ def _request(
         manual=trigger.manual,
         owner=ports.owner,
         steps=plan_steps(plan),
+        verified_at=seen.at,
         detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
         loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
         request=trigger.id,

@@ -71,7 +71,7 @@ def obstacle(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> tuple
             return Reason.DRIFT, f"zone {zone_id}: {strange}, which is in no plan"
         fence = found.read_fence()
         if found.fence and (fence is None or fence.plan != plan.name):
-            return Reason.DRIFT, f"zone {zone_id}: {found.fence.name} TXT is not the fence of {plan.name}"
+            return Reason.FENCE_FOREIGN, f"zone {zone_id}: {found.fence.name} TXT is not {plan.name}'s fence"
         if fence and fence.epoch > epoch:
             return (
                 Reason.FENCE_AHEAD,

@@ -217,7 +217,7 @@ def resume(ports: Ports, plan: Plan, seen: Observation, deadline: Deadline) -> D
     Forward if the target is verified anew; stopped if nothing has happened yet; halted for an operator if
     something has and the target is now unhealthy: nothing is rolled back onto a Region unseen (I19).
     """
-    taken = change(ports, plan.name, lambda found: take_over(found, ports.owner, ports.clock.now()))
+    taken = change(ports, plan.name, lambda state: _take_over(ports, state, seen))
     transition = taken.transition if taken else None
     if transition is None:
         return hold(Reason.IN_PROGRESS)
@@ -234,6 +234,12 @@ def resume(ports: Ports, plan: Plan, seen: Observation, deadline: Deadline) -> D
         )
         return hold(Reason.TARGET_NOT_VERIFIED if target is not Health.HEALTHY else Reason.ACTIVE_HEALTHY)
     return _halt(ports, plan, transition, seen)
+
+
+def _take_over(ports: Ports, state: PlanState, seen: Observation) -> PlanState | None:
+    target = seen.samples[state.transition.target] if state.transition else None
+    healthy = target is not None and target.health is Health.HEALTHY
+    return take_over(state, ports.owner, ports.clock.now(), seen.at if healthy else None)
 
 
 def _source_is_back(transition: Transition, seen: Observation) -> bool:
