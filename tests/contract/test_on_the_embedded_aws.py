@@ -22,17 +22,10 @@ from drill.proxy import FaultProxy
 from region_failover.adapters.route53 import Zones
 from region_failover.adapters.state_table import StateTable
 from region_failover.domain.errors import FenceRefused
+from region_failover.domain.journal import Claim, claim, complete
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.plan_file import parse_plan
-from region_failover.domain.state import (
-    Claim,
-    Direction,
-    PlanState,
-    Transition,
-    claim,
-    complete,
-    initial_state,
-)
+from region_failover.domain.state import Direction, PlanState, Transition, initial_state
 from region_failover.domain.zone import fence_name, is_switched, switch_batch
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

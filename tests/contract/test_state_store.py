@@ -16,16 +16,8 @@ from moto import mock_aws
 
 from region_failover.adapters.state_table import StateTable
 from region_failover.domain.errors import StateUnavailable
-from region_failover.domain.state import (
-    Claim,
-    Direction,
-    PlanState,
-    Step,
-    StepKind,
-    Transition,
-    claim,
-    initial_state,
-)
+from region_failover.domain.journal import Claim, claim
+from region_failover.domain.state import Direction, PlanState, Step, StepKind, Transition, initial_state
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import StateStore
 from tests.cloud import STATE_TABLE, client, make_table

@@ -10,12 +10,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from region_failover.domain.journal import (
+    Claim,
+    add_notice,
+    claim,
+    claim_step,
+    complete,
+    drop_notice,
+    finish_step,
+    give_up_lease,
+    has_begun,
+    mark_sent,
+    may_act,
+    need_operator,
+    settle_owed,
+    start_steps,
+    stop,
+    take_over,
+)
 from region_failover.domain.state import (
     LEASE,
     SETTLED,
     STEP_LEASE,
     VERIFIED_WITHIN,
-    Claim,
     Direction,
     Lease,
     Notice,
@@ -25,22 +42,7 @@ from region_failover.domain.state import (
     StepKind,
     StepStatus,
     Transition,
-    add_notice,
-    claim,
-    claim_step,
-    complete,
-    drop_notice,
-    finish_step,
-    give_up_lease,
-    has_begun,
     initial_state,
-    mark_sent,
-    may_act,
-    need_operator,
-    settle_owed,
-    start_steps,
-    stop,
-    take_over,
 )
 from tests.fakes import EAST, NOON, WEST, ZONE
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from region_failover.domain.errors import PlanError
@@ -30,12 +28,11 @@ from region_failover.domain.plan import (
     Sampling,
     SsmParameter,
 )
+from region_failover.domain.toml_table import Table
 
 LINODE_TTLS = (
     30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
 )  # fmt: skip
-
-T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
@@ -44,9 +41,7 @@ _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
 _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 _PRINTABLE = re.compile(r"[!-~]+")
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_plan(text: str, file: str) -> Plan:
@@ -58,90 +53,10 @@ def parse_plan(text: str, file: str) -> Plan:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PlanError(file, "(syntax)", str(error), "TOML 1.0") from error
-    return _plan(_Table(file, "", document))
+    return _plan(Table(file, "", document))
 
 
-@dataclass
-class _Table:
-    """A TOML table being read: knows where it stands, and which of its keys were asked for."""
-
-    file: str
-    path: str
-    values: Mapping[str, Any]
-
-    def fail(self, key: str, problem: str, allowed: str) -> NoReturn:
-        raise PlanError(self.file, f"{self.path}{key}", problem, allowed)
-
-    def only(self, *allowed: str) -> None:
-        for key in self.values:
-            if key not in allowed:
-                self.fail(key, "unknown key", ", ".join(allowed))
-
-    def required(self, key: str, allowed: str) -> Any:
-        if key not in self.values:
-            self.fail(key, "missing", allowed)
-        return self.values[key]
-
-    def text(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
-        value = self.required(key, allowed)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            self.fail(key, f"{value!r} is not valid", allowed)
-        return str(value)
-
-    def choice(self, key: str, default: T, choices: Mapping[str, T]) -> T:
-        value = self.values.get(key)
-        if value is None:
-            return default
-        if not isinstance(value, str) or value not in choices:
-            self.fail(key, f"{value!r} is not valid", ", ".join(f'"{choice}"' for choice in choices))
-        return choices[value]
-
-    def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        allowed = f"a whole number from {low} to {high}"
-        value = self.values.get(key, default)
-        if value is None:
-            self.fail(key, "missing", allowed)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            self.fail(key, f"{value!r} is not valid", allowed)
-        return value
-
-    def duration(self, key: str, default: timedelta, low: timedelta, high: timedelta) -> timedelta:
-        if key not in self.values:
-            return default
-        value = self.values[key]
-        allowed = f'a duration such as "30s", "20m", "1h", from {low} to {high}'
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            self.fail(key, f"{value!r} is not a duration", allowed)
-        found = timedelta(seconds=int(match[1]) * _UNITS_S[match[2]])
-        if not low <= found <= high:
-            self.fail(key, f"{value!r} is out of range", allowed)
-        return found
-
-    def texts(self, key: str, allowed: str) -> tuple[str, ...]:
-        value = self.required(key, allowed)
-        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-            self.fail(key, f"{value!r} is not valid", allowed)
-        if len(set(value)) != len(value):
-            self.fail(key, "the same value twice", allowed)
-        return tuple(value)
-
-    def table(self, key: str) -> _Table:
-        value = self.values.get(key, {})
-        if not isinstance(value, dict):
-            self.fail(key, "not a table", f"[{self.path}{key}]")
-        return _Table(self.file, f"{self.path}{key}.", value)
-
-    def tables(self, key: str, read: Callable[[_Table], T]) -> tuple[T, ...]:
-        value = self.values.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.fail(key, "not an array of tables", f"[[{self.path}{key}]]")
-        return tuple(
-            read(_Table(self.file, f"{self.path}{key}[{number}].", item)) for number, item in enumerate(value)
-        )
-
-
-def _plan(top: _Table) -> Plan:
+def _plan(top: Table) -> Plan:
     top.only("name", "regions", "policy", "sampling", "check", "switch")
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
@@ -162,7 +77,7 @@ def _plan(top: _Table) -> Plan:
     return plan
 
 
-def _check_whole(top: _Table, plan: Plan) -> None:
+def _check_whole(top: Table, plan: Plan) -> None:
     if not plan.dynamodb_checks:
         top.fail("check.dynamodb", "missing", "at least one [[check.dynamodb]]")
     if not plan.http_checks:
@@ -185,13 +100,13 @@ def _canonical(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-def _unique(top: _Table, key: str, found: list[Any]) -> None:
+def _unique(top: Table, key: str, found: list[Any]) -> None:
     for item in found:
         if found.count(item) > 1:
             top.fail(key, f"{item!r} stands twice", "each once")
 
 
-def _regions(table: _Table) -> Regions:
+def _regions(table: Table) -> Regions:
     table.only("primary", "standby")
     names = [table.text(key, _REGION, 'a Region name such as "us-east-1"') for key in ("primary", "standby")]
     if names[0] == names[1]:
@@ -199,7 +114,7 @@ def _regions(table: _Table) -> Regions:
     return Regions(*names)
 
 
-def _policy(table: _Table) -> Policy:
+def _policy(table: Table) -> Policy:
     table.only("failover", "failback", "healthy_for", "cooldown", "max_replication_lag", "notify_again")
     default, second, day = Policy(), timedelta(seconds=1), timedelta(days=1)
     return Policy(
@@ -212,7 +127,7 @@ def _policy(table: _Table) -> Policy:
     )
 
 
-def _sampling(table: _Table) -> Sampling:
+def _sampling(table: Table) -> Sampling:
     table.only("every", "quick_every", "timeout", "needed", "window", "confirm_for")
     default, second, minute = Sampling(), timedelta(seconds=1), timedelta(minutes=1)
     window = table.whole("window", 1, 20, default.window)
@@ -226,14 +141,14 @@ def _sampling(table: _Table) -> Sampling:
     )
 
 
-def _dynamodb_check(table: _Table) -> DynamoDbCheck:
+def _dynamodb_check(table: Table) -> DynamoDbCheck:
     table.only("table")
     return DynamoDbCheck(
         table.text("table", _TABLE, "a table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-', '.'")
     )
 
 
-def _http_check(table: _Table) -> HttpCheck:
+def _http_check(table: Table) -> HttpCheck:
     table.only("primary", "standby", "status")
     urls = [_url(table, key) for key in ("primary", "standby")]
     if urls[0] == urls[1]:
@@ -241,7 +156,7 @@ def _http_check(table: _Table) -> HttpCheck:
     return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200))
 
 
-def _url(table: _Table, key: str) -> str:
+def _url(table: Table, key: str) -> str:
     allowed = 'a URL such as "https://use1.orders.example.com/health", without user or password'
     value = table.required(key, allowed)
     try:
@@ -254,7 +169,7 @@ def _url(table: _Table, key: str) -> str:
     return str(value)
 
 
-def _route53_record(table: _Table) -> Route53Record:
+def _route53_record(table: Table) -> Route53Record:
     table.only("zone_id", "name", "type", "ttl", "primary", "standby")
     kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
     if not kind:
@@ -275,7 +190,7 @@ def _route53_record(table: _Table) -> Route53Record:
 _ADDRESS_FAMILIES = {"A": 4, "AAAA": 6, "CNAME": 0}
 
 
-def _targets(table: _Table, key: str, kind: str) -> tuple[str, ...]:
+def _targets(table: Table, key: str, kind: str) -> tuple[str, ...]:
     allowed = f"a list of values for {kind}" + (", exactly one" if kind == "CNAME" else "")
     values = table.texts(key, allowed)
     if kind == "CNAME" and len(values) != 1:
@@ -285,7 +200,7 @@ def _targets(table: _Table, key: str, kind: str) -> tuple[str, ...]:
     return values
 
 
-def _target(table: _Table, key: str, kind: str, value: str) -> str:
+def _target(table: Table, key: str, kind: str, value: str) -> str:
     family = _ADDRESS_FAMILIES[kind]
     if not family:
         if not _LABELS.fullmatch(value):
@@ -302,7 +217,7 @@ def _target(table: _Table, key: str, kind: str, value: str) -> str:
     return value
 
 
-def _linode_record(table: _Table) -> LinodeRecord:
+def _linode_record(table: Table) -> LinodeRecord:
     table.only("domain_id", "name", "type", "ttl_sec", "primary", "standby")
     kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
     if not kind:
@@ -326,7 +241,7 @@ def _linode_record(table: _Table) -> LinodeRecord:
     )
 
 
-def _ssm_parameter(table: _Table, regions: Regions) -> SsmParameter:
+def _ssm_parameter(table: Table, regions: Regions) -> SsmParameter:
     table.only("name", "regions")
     found = table.texts("regions", "a list of the plan's Regions")
     for region in found:

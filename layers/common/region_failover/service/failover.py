@@ -13,8 +13,9 @@ from region_failover.domain.decision import (
     hold,
 )
 from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.journal import Claim
 from region_failover.domain.plan import Plan
-from region_failover.domain.state import Claim, Direction, PlanState
+from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports

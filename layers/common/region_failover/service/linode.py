@@ -13,8 +13,9 @@ from datetime import timedelta
 
 from region_failover.domain.decision import Reason, hold
 from region_failover.domain.errors import MalformedEvent, RemoteFailure
+from region_failover.domain.journal import claim_step
 from region_failover.domain.plan import LinodeRecord, Plan, Role
-from region_failover.domain.state import Step, StepKind, StepStatus, claim_step
+from region_failover.domain.state import Step, StepKind, StepStatus
 from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.symptom import Symptom
 from region_failover.domain.trigger import Kind, Trigger, is_stale

@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from region_failover.domain.errors import RemoteFailure, StateConflict, StateUnavailable
+from region_failover.domain.journal import add_notice, drop_notice
 from region_failover.domain.plan import Plan, Role
-from region_failover.domain.state import (
-    Notice,
-    PlanState,
-    Transition,
-    add_notice,
-    drop_notice,
-    initial_state,
-)
+from region_failover.domain.state import Notice, PlanState, Transition, initial_state
 from region_failover.domain.zone import (
     Change,
     ChangeAction,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, RemoteFailure
+from region_failover.domain.journal import finish_step, mark_sent, settle_owed, start_steps
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -16,10 +17,6 @@ from region_failover.domain.state import (
     StepKind,
     StepStatus,
     Transition,
-    finish_step,
-    mark_sent,
-    settle_owed,
-    start_steps,
 )
 from region_failover.domain.trigger import SWITCH_REQUESTED
 from region_failover.domain.zone import (

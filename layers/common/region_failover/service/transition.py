@@ -7,17 +7,8 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Decision, Reason, hold
 from region_failover.domain.errors import FenceRefused, OutOfTime, RemoteFailure
-from region_failover.domain.plan import Plan
-from region_failover.domain.state import (
-    SETTLED,
+from region_failover.domain.journal import (
     Claim,
-    Direction,
-    Notice,
-    PlanState,
-    Step,
-    StepKind,
-    StepStatus,
-    Transition,
     add_notice,
     claim,
     complete,
@@ -27,6 +18,17 @@ from region_failover.domain.state import (
     need_operator,
     stop,
     take_over,
+)
+from region_failover.domain.plan import Plan
+from region_failover.domain.state import (
+    SETTLED,
+    Direction,
+    Notice,
+    PlanState,
+    Step,
+    StepKind,
+    StepStatus,
+    Transition,
 )
 from region_failover.domain.verdict import Health
 from region_failover.domain.zone import ZoneSnapshot

@@ -1,0 +1,283 @@
+"""Every change that a state record may undergo.
+
+The record is written only by compare-and-swap on `version`, so each function here sees the newest record
+and either returns its successor or None: 'this change is not allowed on what is there'. That makes the
+rules of exclusion (I1 to I4) plain functions that can be tested without any store.
+
+    STEADY --claim--> MOVING --complete--> STEADY
+                        |  ^
+          need_operator |  | take_over (target verified again)
+                        v  |
+                  NEEDS_OPERATOR
+    MOVING --stop, before any effect--> STEADY
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from region_failover.domain.state import (
+    LEASE,
+    SETTLED,
+    STEP_LEASE,
+    VERIFIED_WITHIN,
+    Direction,
+    Lease,
+    Notice,
+    Phase,
+    PlanState,
+    Step,
+    StepStatus,
+    Transition,
+)
+
+# Lambda delivers a request again for up to six hours; humans do not ask that often.
+REQUESTS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request to open a transition."""
+
+    direction: Direction
+    source: str
+    target: str
+    reason: str
+    manual: bool
+    owner: str
+    steps: tuple[Step, ...]
+    verified_at: datetime
+    detected_at: datetime | None = None
+    loss_s: float | None = None
+    request: str = ""
+
+
+def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
+    """Return the state with this transition opened at epoch + 1.
+
+    None if one is open, the source is not where the traffic is, (manual) the request has been carried out
+    already, or (automatic) a brake is on: paused or cooling down. The conditions stand here, inside the
+    write, not only in the decision.
+    """
+    if state.transition is not None or state.active != request.source:
+        return None
+    if not request.manual and (state.paused or _cooling(state, now)):
+        return None
+    if request.request and request.request in state.requests:
+        return None
+    transition = Transition(
+        epoch=state.epoch + 1,
+        direction=request.direction,
+        source=request.source,
+        target=request.target,
+        reason=request.reason,
+        manual=request.manual,
+        started_at=now,
+        detected_at=request.detected_at,
+        verified_at=request.verified_at,
+        lease=Lease(request.owner, now + LEASE),
+        steps=request.steps,
+        loss_s=request.loss_s,
+    )
+    requests = (*state.requests, request.request)[-REQUESTS_KEPT:] if request.manual else state.requests
+    return replace(
+        state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), requests=requests
+    )
+
+
+def _cooling(state: PlanState, now: datetime) -> bool:
+    return state.cooldown_until is not None and now < state.cooldown_until
+
+
+def may_act(state: PlanState, epoch: int, owner: str, now: datetime) -> Transition | None:
+    """Return the open transition if this owner may act on it now, else None (I2, I4)."""
+    found = state.transition
+    if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
+        return None
+    if found.lease.owner != owner or now >= found.lease.until or is_paused(state, found):
+        return None
+    return found
+
+
+def is_paused(state: PlanState, transition: Transition) -> bool:
+    """Return whether effects of this transition must wait: a pause does not stop a human's own (I17)."""
+    return state.paused and not transition.manual
+
+
+def take_over(
+    state: PlanState, owner: str, now: datetime, verified_at: datetime | None = None
+) -> PlanState | None:
+    """Return the state with the open transition leased anew; None unless its lease has expired.
+
+    `verified_at`: when the target was seen healthy just now, None where it was not.
+    """
+    found = state.transition
+    if found is None or now < found.lease.until:
+        return None
+    taken = replace(found, lease=Lease(owner, now + LEASE), verified_at=verified_at or found.verified_at)
+    return replace(state, phase=Phase.MOVING, transition=taken)
+
+
+def start_steps(
+    state: PlanState, epoch: int, owner: str, before: Mapping[str, str], now: datetime
+) -> PlanState | None:
+    """Return the state with these steps DOING, each with what was there, before any of their effects.
+
+    What a first attempt saw is kept: a resumed step must compare with that, not with a half-done world.
+    """
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    for key, seen in before.items():
+        step = found.step(key)
+        if step is None or step.status in SETTLED:
+            continue
+        found = found.with_step(
+            replace(
+                step,
+                status=StepStatus.DOING,
+                attempts=step.attempts + 1,
+                owner=owner,
+                before=step.before or seen,
+                detail="",
+            )
+        )
+    return replace(state, transition=found)
+
+
+def claim_step(
+    state: PlanState, epoch: int, key: str, owner: str, before: str, now: datetime
+) -> PlanState | None:
+    """Return the state with one step claimed by its own executor; None if it is not to be had now.
+
+    For executors other than the runner (`linode_dns`): the claim carries the epoch and lasts STEP_LEASE. A
+    request that comes late finds its target no longer verified (I5); a tick verifies and asks again.
+    """
+    found = state.transition
+    if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
+        return None
+    if is_paused(state, found) or now - found.verified_at > VERIFIED_WITHIN:
+        return None
+    step = found.step(key)
+    if step is None or step.status in SETTLED:
+        return None
+    held = step.status is StepStatus.DOING and step.claimed_until is not None and now < step.claimed_until
+    if held and step.owner != owner:
+        return None
+    changed = replace(
+        step,
+        status=StepStatus.DOING,
+        attempts=step.attempts + 1,
+        owner=owner,
+        claimed_until=now + STEP_LEASE,
+        before=step.before or before,
+        detail="",
+    )
+    return replace(state, transition=found.with_step(changed))
+
+
+def mark_sent(state: PlanState, epoch: int, key: str, change_id: str, now: datetime) -> PlanState | None:
+    """Return the state with a step's change accepted by the service (not yet done)."""
+    found = state.transition
+    step = found.step(key) if found and found.epoch == epoch else None
+    if found is None or step is None or step.status in SETTLED:
+        return None
+    changed = replace(step, change_id=change_id, sent_at=step.sent_at or now)
+    return replace(state, transition=found.with_step(changed))
+
+
+def finish_step(
+    state: PlanState, epoch: int, key: str, status: StepStatus, detail: str, now: datetime
+) -> PlanState | None:
+    """Return the state with a step DONE, FAILED or OWED; None if the epoch is over or the step is settled."""
+    found = state.transition
+    step = found.step(key) if found and found.epoch == epoch else None
+    if found is None or step is None or step.status in SETTLED:
+        return None
+    changed = replace(
+        step,
+        status=status,
+        detail=detail,
+        claimed_until=None,
+        done_at=now if status is StepStatus.DONE else None,
+    )
+    return replace(state, transition=found.with_step(changed))
+
+
+def complete(
+    state: PlanState, epoch: int, cooldown: timedelta, now: datetime
+) -> tuple[PlanState, Transition] | None:
+    """Return (steady state on the target, the ended transition); None while a step is not settled."""
+    found = state.transition
+    if found is None or found.epoch != epoch or not all(step.status in SETTLED for step in found.steps):
+        return None
+    ended = replace(found, ended_at=now, outcome="completed")
+    steady = replace(
+        state,
+        active=found.target,
+        phase=Phase.STEADY,
+        transition=None,
+        cooldown_until=now + cooldown,
+        owed=tuple(step for step in found.steps if step.status is StepStatus.OWED),
+    )
+    return steady, ended
+
+
+def has_begun(transition: Transition) -> bool:
+    """Return whether an effect of this transition may have happened."""
+    return any(step.status is not StepStatus.PENDING for step in transition.steps)
+
+
+def stop(
+    state: PlanState, epoch: int, owner: str, why: str, now: datetime
+) -> tuple[PlanState, Transition] | None:
+    """Return (steady state where it was, the stopped transition); None once an effect may have happened."""
+    found = may_act(state, epoch, owner, now)
+    if found is None or has_begun(found):
+        return None
+    ended = replace(found, ended_at=now, outcome=f"stopped: {why}")
+    return replace(state, phase=Phase.STEADY, transition=None), ended
+
+
+def need_operator(state: PlanState, epoch: int, owner: str, now: datetime) -> PlanState | None:
+    """Return the state halted in mid-move, its lease given up so that any tick may look again."""
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    return replace(state, phase=Phase.NEEDS_OPERATOR, transition=replace(found, lease=Lease(owner, now)))
+
+
+def give_up_lease(state: PlanState, epoch: int, owner: str, now: datetime) -> PlanState | None:
+    """Return the state with the lease ended now: the worker is leaving, the next tick may go on at once."""
+    found = may_act(state, epoch, owner, now)
+    if found is None:
+        return None
+    return replace(state, transition=replace(found, lease=Lease(owner, now)))
+
+
+def settle_owed(state: PlanState, epoch: int, key: str) -> PlanState | None:
+    """Return the state without an owed step that has been made good; None if it is not of this epoch."""
+    if state.epoch != epoch or all(step.key != key for step in state.owed):
+        return None
+    return replace(state, owed=tuple(step for step in state.owed if step.key != key))
+
+
+def add_notice(state: PlanState, notice: Notice, again_after: timedelta) -> PlanState | None:
+    """Return the state with a notice to send; None if one of that key went out within `again_after`.
+
+    Keys told longer ago than that are forgotten, so the record does not grow.
+    """
+    told = state.noticed.get(notice.key)
+    if told is not None and notice.at - told < again_after:
+        return None
+    noticed = {key: at for key, at in state.noticed.items() if notice.at - at < again_after}
+    return replace(state, outbox=(*state.outbox, notice), noticed={**noticed, notice.key: notice.at})
+
+
+def drop_notice(state: PlanState, notice: Notice) -> PlanState | None:
+    """Return the state without a notice that has been sent; None if it is gone already."""
+    if notice not in state.outbox:
+        return None
+    return replace(state, outbox=tuple(item for item in state.outbox if item != notice))
