@@ -43,7 +43,7 @@ def taking(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
     took = time.monotonic() - began
-    assert seconds * 0.8 <= took <= seconds + 0.7, f"{took:.2f} s"
+    assert seconds * 0.8 <= took <= seconds + 3.0, f"{took:.2f} s"  # the defaults take minutes
 
 
 @contextmanager

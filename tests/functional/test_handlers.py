@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from drill.linode_api import LinodeApi
 from region_failover.adapters.clients import forget_clients
 from region_failover.adapters.state_table import StateTable
 from region_failover.domain.errors import ConfigurationError, MalformedEvent, OutOfTime, PlanError
@@ -20,6 +21,7 @@ from tests.cloud import (
     PLAN,
     ROOT,
     STATE_TABLE,
+    TOKEN,
     Context,
     Endpoint,
     Stack,
@@ -304,14 +306,48 @@ def test_an_invocation_out_of_time_raises_before_lambda_ends_it(world: World) ->
         app.handler(event("metric-alarm"), Context(remaining_ms=2_050))
 
 
-def test_no_secret_reaches_the_table_or_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG", logger="failover")
+LINODE_RECORD = """
+[[switch.linode_record]]
+domain_id = 1
+name = "app"
+type = "A"
+ttl_sec = 30
+primary = "203.0.113.10"
+standby = "198.51.100.50"
+"""
+
+
+@pytest.fixture(params=[TOKEN, "another-token"], ids=["token accepted", "token refused"])
+def linode(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[LinodeApi]:
+    """The world with an application on Linode, whose API takes the stack's token or another one."""
+    api = LinodeApi(request.param)
+    api.add_domain(1, "legacy.example")
+    api.add_record(1, type="A", name="app", target="203.0.113.10", ttl_sec=30)
+    api.start()
+    monkeypatch.setenv("LINODE_API_URL", api.base_url)
+    monkeypatch.setenv("LINODE_TOKEN_SECRET_ARN", world.stack.secret_arn)
+    (folder / "orders.toml").write_text(world.plan() + LINODE_RECORD)
+    yield api
+    api.stop()
+
+
+def test_no_secret_reaches_the_table_the_log_or_a_notification(
+    world: World, linode: LinodeApi, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("DEBUG")
     load_function("failover").handler({**event("manual-failover"), "force": True}, Context())
-    text = repr([record.__dict__ for record in caplog.records if record.name == "failover"])
-    text += json.dumps(world.items(""))
+    asked = event("traffic-switch-requested")
+    asked["detail"]["epoch"] = 1
+    load_function("linode_dns").handler(asked, Context())
+    assert linode.requests, "Linode was not asked: the test proves nothing"
+    printed = capfd.readouterr()
+    logged = [record.__dict__ for record in caplog.records if not record.name.startswith("botocore")]
+    text = repr(logged) + printed.out + printed.err
+    text += json.dumps(world.items("")) + "".join(messages(world.stack))
     assert "claimed" in text
-    assert "linode-secret-token" not in text
-    assert "testing" not in text
+    assert TOKEN not in text
 
 
 def test_a_decision_expires_after_thirty_days(world: World) -> None:
