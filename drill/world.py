@@ -148,7 +148,7 @@ class World:
         session: Any = boto3.session.Session(
             aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=region
         )
-        config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+        config = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
         return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{self.proxy.port}", config=config)
 
     def _plan_values(self) -> dict[str, object]:
@@ -278,7 +278,7 @@ class World:
             ("orders", layout.API_NAME, self.port),
             ("legacy", layout.LINODE_NAME, self.legacy_port),
         ):
-            client = TrafficClient(name, fqdn, port, self.dns.address, timeout_s=1.0)
+            client = TrafficClient(name, fqdn, port, self.dns.address, timeout_s=2.0)
             self.clients[name] = client
             self._run(client)
 

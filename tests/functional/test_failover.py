@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from region_failover.domain.decision import Situation, decide_failover
-from region_failover.domain.errors import MalformedEvent, RemoteFailure, StateUnavailable
+from region_failover.domain.errors import ConfigurationError, MalformedEvent, RemoteFailure, StateUnavailable
 from region_failover.domain.plan import FailoverMode, Role
 from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
@@ -592,3 +592,12 @@ def test_one_plans_trouble_is_not_anothers(world: World) -> None:
             ports, [broken, PLAN], read_triggers(world.alarm(), "r"), Deadline.after(ports, 100), MAXIMUM_AGE
         )
     assert world.moved_to() == WEST
+
+
+def test_a_plan_that_no_longer_names_the_active_region_is_refused_and_moves_nothing(world: World) -> None:
+    world.tick()
+    world.edit_state(active="eu-north-1")
+    for flow in (world.failover, world.tick, world.probe):
+        with pytest.raises(ConfigurationError, match="the traffic is in eu-north-1"):
+            flow()
+    assert world.moved_to() == EAST

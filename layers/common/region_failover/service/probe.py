@@ -12,7 +12,7 @@ from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
 from region_failover.domain.verdict import Health, HealthRecord, is_down
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, look, remember
-from region_failover.service.record import Deadline, send_left_behind, tell
+from region_failover.service.record import Deadline, load_state, send_left_behind, tell
 
 # A round of a plan, with its writes, never takes longer than this many of its check timeouts.
 ROUND_TIMEOUTS = 6
@@ -70,7 +70,7 @@ def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> dict[str, obje
     known: HealthRecord | None = None
     try:
         known = remember(ports, plan, observation)
-        state = ports.store.load_state(plan.name)
+        state = load_state(ports, plan)
     finally:
         active = state.active if state else plan.regions.primary
         down = known is not None and is_down(known.regions.get(active), plan.sampling)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from region_failover.domain.errors import RemoteFailure, StateConflict, StateUnavailable
+from region_failover.domain.errors import ConfigurationError, RemoteFailure, StateConflict, StateUnavailable
 from region_failover.domain.journal import add_notice, drop_notice
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import Notice, PlanState, Transition, initial_state
@@ -74,7 +74,7 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     A state table that was lost or restored empty thus learns from Route 53 which epoch was reached and
     which Region is active, instead of starting at 0 and being refused.
     """
-    state = ports.store.load_state(plan.name)
+    state = load_state(ports, plan)
     if state is not None:
         return state
     zones = _read_zones(ports, plan)
@@ -90,6 +90,21 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     if found is None:
         raise StateUnavailable(f"the state of plan {plan.name} was written and is not there")
     return found
+
+
+def load_state(ports: Ports, plan: Plan) -> PlanState | None:
+    """Return the plan's state, None where there is none yet.
+
+    Raises ConfigurationError where the traffic is in a Region that the plan does not name any more: what it
+    would compare and move is not what is there.
+    """
+    state = ports.store.load_state(plan.name)
+    if state is not None and state.active not in tuple(plan.regions):
+        raise ConfigurationError(
+            f"plan {plan.name}: the traffic is in {state.active}, the plan names {', '.join(plan.regions)};"
+            " deploy the plan as it was, move the traffic, then change the plan's Regions"
+        )
+    return state
 
 
 def _pointed_at(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, RemoteFailure
@@ -34,6 +34,9 @@ from region_failover.ports import Ports
 from region_failover.service.record import Deadline, change
 
 INSYNC_POLL_S = 1.0
+
+# A parameter's write and read-back in a Region that hangs: two calls of one try each, with room.
+DEBTS_WITHIN = timedelta(seconds=10)
 
 
 def plan_steps(plan: Plan) -> tuple[Step, ...]:
@@ -235,12 +238,17 @@ def heading(state: PlanState) -> str:
 
 
 def pay_debts(ports: Ports, plan: Plan, state: PlanState) -> None:
-    """Write the parameters that the last transition still owes; what fails again stays owed."""
-    for step in state.owed:
-        try:
-            write_parameter(ports, plan, step, state.active, state.epoch)
-        except (RemoteFailure, TimeoutError) as error:
-            ports.meter.log("still owed", plan=plan.name, step=step.key, error=str(error))
-            continue
-        change(ports, plan.name, lambda found, key=step.key: settle_owed(found, state.epoch, key))  # type: ignore[misc]
-        ports.meter.log("made good", plan=plan.name, step=step.key)
+    """Write the parameters that the last transition still owes, all at once; what fails again stays owed."""
+    calls = [lambda step=step: _pay(ports, plan, state, step) for step in state.owed]
+    for step, answer in zip(state.owed, ports.together(calls, DEBTS_WITHIN), strict=True):
+        if isinstance(answer, (RemoteFailure, TimeoutError)):
+            ports.meter.log("still owed", plan=plan.name, step=step.key, error=str(answer))
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            ports.meter.log("made good", plan=plan.name, step=step.key)
+
+
+def _pay(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
+    write_parameter(ports, plan, step, state.active, state.epoch)
+    change(ports, plan.name, lambda found: settle_owed(found, state.epoch, step.key))
