@@ -253,6 +253,13 @@ class World:
                 self._mail.append({"Subject": body.get("Subject", ""), "Message": body["Message"]})
                 self.aws("sqs").delete_message(QueueUrl=self._mailbox, ReceiptHandle=message["ReceiptHandle"])
 
+    def dead_letters(self) -> list[str]:
+        """Return what the functions' dead-letter queue holds."""
+        found = self.aws("sqs").receive_message(
+            QueueUrl=self.stack.outputs["FunctionDeadLetterQueueUrl"], MaxNumberOfMessages=10
+        )
+        return [message["Body"] for message in found.get("Messages", [])]
+
     def _start_dns(self) -> None:
         zone = Route53Zone(self.aws("route53"), self.zone_id)
         self._run(zone)

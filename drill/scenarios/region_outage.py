@@ -18,6 +18,7 @@ STEADY_S = 5.0
 ON_STANDBY_S = 4.0
 SWITCH_WITHIN_S = 90.0
 FAILBACK_WITHIN_S = 200.0
+MALFORMED = {"id": "malformed-1", "source": "nobody", "detail-type": "Nothing Known"}
 
 
 def run(world: World, report: Report) -> None:
@@ -32,11 +33,12 @@ def run(world: World, report: Report) -> None:
     _stay_on_standby(world, report, phases)
     say(4, 5, f"repair of {layout.PRIMARY}; waiting for sustained health and the failback")
     repaired = _repair(world, phases, fault_id)
+    world.invoke("Failover", MALFORMED, wait=False)
     roles = check_roles(world)  # meanwhile: each function's role, asked of the embedded AWS's own IAM
     _await_failback(world, report, phases, repaired)
     say(5, 5, "the requests, counted")
     report.requests = phases.requests()
-    report.checks += roles
+    report.checks += [*roles, _malformed_is_kept(world)]
 
 
 class _Phases:
@@ -221,6 +223,18 @@ def _points_at(world: World, phase: str, region: str, epoch: int) -> Check:
     wrong = {key: value for key, value in found.items() if expected[key] != value}
     detail = f"differs: {wrong}" if wrong else ", ".join(f"{k} {v}" for k, v in found.items())
     return Check(f"{phase}: Route 53, TXT, Linode and SSM point at {region}", not wrong, detail)
+
+
+def _malformed_is_kept(world: World) -> Check:
+    """Check that an event that nobody knows has ended in the dead-letter queue, after its retries."""
+    found: list[str] = []
+
+    def arrived() -> bool:
+        found.extend(world.dead_letters())
+        return any(str(MALFORMED["id"]) in body for body in found)
+
+    detail = f"{MALFORMED['id']} after its retries"
+    return Check("a malformed event ends in the dead-letter queue", wait_for(arrived, 20), detail)
 
 
 def _told(world: World) -> list[Check]:
