@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
@@ -32,19 +32,26 @@ class Decided:
 
 
 def ports_of(environ: Mapping[str, str]) -> Ports:
-    """Return the product's own ports for these variables."""
-    return real_ports("bench", read_settings(environ), Logger(service="bench"))
+    """Return the product's own ports for these variables, the checks' clients made as at a start."""
+    settings = read_settings(environ)
+    make_clients((settings.primary_region, settings.standby_region))
+    return real_ports("bench", settings, Logger(service="bench"))
 
 
-def round_of(ports: Ports, plan: Plan) -> Observation:
-    """Return a round; the clients of its checks are made here where a process has none yet.
+def make_clients(regions: Iterable[str]) -> None:
+    """Make the clients of the checks where there are none yet, primary first.
 
     The SDK's endpoint variable speaks of a service, not of a Region: the primary's client is made while it
     is there, the standby's after it has gone.
     """
-    for region in plan.regions:
+    for region in regions:
         client("dynamodb", region, CHECK)
         os.environ.pop(ONE_SERVICE, None)
+
+
+def round_of(ports: Ports, plan: Plan) -> Observation:
+    """Return a round of both Regions."""
+    make_clients(plan.regions)
     return look(ports, plan)
 
 
