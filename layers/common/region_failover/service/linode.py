@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from region_failover.domain.decision import Reason, hold
-from region_failover.domain.errors import MalformedEvent, RemoteFailure
+from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.journal import claim_step
 from region_failover.domain.plan import LinodeRecord, Plan, Role
 from region_failover.domain.state import Step, StepKind, StepStatus
@@ -20,7 +20,7 @@ from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.symptom import Symptom
 from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.ports import LinodeRecordState, Ports
-from region_failover.service.failover import gather, plans_of
+from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.judge import record
 from region_failover.service.record import Deadline, change, tell
 from region_failover.service.switches import finish, heading
@@ -35,15 +35,14 @@ def handle_linode(
     maximum_age: timedelta,
 ) -> list[dict[str, object]]:
     """Carry out the requests for Linode; return what became of each."""
-    for trigger in triggers:
-        if trigger.kind is not Kind.SWITCH_REQUESTED:
-            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start linode_dns")
-    calls = [
-        lambda plan=plan, trigger=trigger: switch_linode(ports, plan, trigger, deadline, maximum_age)
-        for trigger in triggers
-        for plan in plans_of(trigger, plans)
-    ]
-    return gather(ports, calls, deadline)
+    refuse_others(triggers, {Kind.SWITCH_REQUESTED}, "linode_dns")
+    return for_each_plan(
+        ports,
+        plans,
+        triggers,
+        deadline,
+        lambda plan, trigger: switch_linode(ports, plan, trigger, deadline, maximum_age),
+    )
 
 
 def switch_linode(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, Phase, PlanState
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
 from region_failover.domain.verdict import Health, HealthRecord, is_down
 from region_failover.ports import Ports
+from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.observe import Observation, look, remember
 from region_failover.service.record import Deadline, load_state, send_left_behind, tell
 
@@ -22,9 +22,7 @@ def handle_probe(
     ports: Ports, plans: Sequence[Plan], triggers: Sequence[Trigger], deadline: Deadline, _: timedelta
 ) -> list[dict[str, object]]:
     """Sample for one tick; only the schedule (or a test of it by hand, with the same event) starts this."""
-    for trigger in triggers:
-        if trigger.kind is not Kind.SCHEDULE:
-            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start the probe")
+    refuse_others(triggers, {Kind.SCHEDULE}, "the probe")
     return run_probe(ports, plans, deadline)
 
 
@@ -53,11 +51,7 @@ def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[d
 def _rounds(ports: Ports, plans: Sequence[Plan], announced: set[str]) -> list[dict[str, object]]:
     timeout = max((plan.sampling.timeout for plan in plans), default=timedelta(0)) * ROUND_TIMEOUTS
     calls = [lambda plan=plan: sample_plan(ports, plan, announced) for plan in plans]
-    answers = ports.together(calls, timeout + timedelta(seconds=10))
-    errors = [answer for answer in answers if isinstance(answer, Exception)]
-    if errors:
-        raise errors[0]
-    return [answer for answer in answers if not isinstance(answer, Exception)]
+    return all_or_first_error(ports, calls, timeout + timedelta(seconds=10))
 
 
 def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> dict[str, object]:

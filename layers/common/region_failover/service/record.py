@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from region_failover.domain.errors import ConfigurationError, RemoteFailure, StateConflict, StateUnavailable
 from region_failover.domain.journal import add_notice, drop_notice
@@ -152,7 +153,11 @@ def send(ports: Ports, plan: str, notices: Sequence[Notice]) -> None:
         except RemoteFailure as error:
             ports.meter.log("notification not sent; it stays on record", key=notice.key, error=str(error))
             continue
-        change(ports, plan, lambda state, sent=notice: drop_notice(state, sent))  # type: ignore[misc]
+        change(ports, plan, partial(_without, notice))
+
+
+def _without(notice: Notice, state: PlanState) -> PlanState | None:
+    return drop_notice(state, notice)
 
 
 def send_left_behind(ports: Ports, state: PlanState) -> None:
