@@ -16,11 +16,13 @@ end     the worker has ended: `worker`, `outcome` ('returned', 'raised <Error>',
 call    a worker asks something: `worker`, `op` ('zones.submit'), `clock`, and the operation's data, below.
 effect  what a call did, at the moment it was done: `call` (the call's n), `worker`, `op`, data, and for
         zones.submit `change_id`, for store.save_state and store.save_health `saved`: did the condition
-        hold? Only operations that change something have one. It may come without a reply, or after it was given up.
+        hold? Only operations that change something have one. It may come without a reply, or after it
+        was given up.
 reply   what the worker was told: `call`, `worker`, `op`, and either `result` or `error` {type, symptom?
         {kind, code, status}}. A call without a reply: the worker died or was left behind.
 world   what happened around: `what` (region-down, region-up, human-edit, pause, ...) and its data. A
-        human's edit of DNS has `zone_id` and `records` (all record sets afterwards); one of the state record `record`.
+        human's edit of DNS has `zone_id` and `records` (all record sets afterwards); one of the state
+        record has `record`.
 rest    the end: `state`, `health` (records as JSON text), `zones` {zone_id: [record sets]}, `parameters`
         [{region, name, value}], `linode` [{domain_id, name, type, target, ttl_sec}], `history` [ended
         transitions as JSON text], `expect` ('steady': healed and given the time of I18; '': no claim).
