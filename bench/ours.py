@@ -63,7 +63,7 @@ def decide(ports: Ports, plan: Plan, limit_s: float) -> Decided:
         due = time.monotonic() + plan.sampling.quick_every.total_seconds()
         seen = round_of(ports, plan)
         rounds += 1
-        known = add_round(known, seen.samples.values(), seen.lags, plan.sampling.window)
+        known = add_round(known, seen.samples.values(), seen.lags, plan.sampling.window, seen.at)
         down = is_down(known.regions.get(plan.regions.primary), plan.sampling)
         passed = time.monotonic() - started
         if down or passed > limit_s:

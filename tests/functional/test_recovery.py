@@ -524,3 +524,16 @@ def test_a_state_table_lost_midway_leaves_the_rest_to_a_tick(world: World) -> No
         world.failover()
     two_ticks(world)
     assert (world.state.phase, world.state.active) == (Phase.STEADY, WEST)
+
+
+def test_a_call_that_hangs_past_the_lease_is_followed_by_no_batch(world: World) -> None:
+    """One's own batch is there and its change id lost: to send it again needs the lease too."""
+    world.outage()
+    world.faults.after("zones.submit", Killed())
+    with pytest.raises(Killed):
+        world.failover()
+    world.clock.advance(LEASE_S)
+    world.faults.after("zones.read", lambda: world.clock.advance(LEASE_S))
+    world.tick()
+    assert len(world.zones.batches) == 2  # the fence's publication and the killed worker's own
+    assert any(line == "lost the lease" for line, _ in world.meter.lines)

@@ -129,7 +129,7 @@ def test_healthy_needs_every_check_and_unhealthy_both_kinds(results: list[CheckR
 def run(*healths: Health, every: timedelta = 20 * S, window: int = 5) -> RegionHealth:
     known: RegionHealth | None = None
     for number, found in enumerate(healths):
-        known = add_sample(known, Sample(EAST, NOON + number * every, found), window)
+        known = add_sample(known, Sample(EAST, NOON + number * every, found), window, NOON + number * every)
     assert known is not None
     return known
 
@@ -173,21 +173,21 @@ def test_a_region_never_looked_at_is_neither_down_nor_settled() -> None:
 
 def test_a_hole_in_the_samples_restarts_the_run_and_the_count() -> None:
     known = run(U, U, U, U)
-    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP + S, U), 5)
+    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP + S, U), 5, known.last_at + 600 * S)
     assert (after.since, after.recent) == (after.last_at, (U,))
     assert not is_down(after, Sampling())
 
 
 def test_a_gap_of_just_the_maximum_is_no_hole() -> None:
     known = run(U, U)
-    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP, U), 5)
+    after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP, U), 5, known.last_at + 600 * S)
     assert after.since == known.since
 
 
 @pytest.mark.parametrize("late", [0, 1, 1000])
 def test_a_late_or_repeated_sample_adds_nothing(late: int) -> None:
     known = run(U, U, U)
-    assert add_sample(known, Sample(EAST, known.last_at - late * S, H), 5) == known
+    assert add_sample(known, Sample(EAST, known.last_at - late * S, H), 5, known.last_at) == known
 
 
 @given(st.lists(st.sampled_from(list(Health)), min_size=1, max_size=60), st.integers(1, 20))
@@ -214,14 +214,14 @@ def test_healthy_for_must_be_continuous_and_seen_to_the_end() -> None:
 
 def test_a_relapse_restarts_the_clock_of_healthy_for() -> None:
     known = health(H, NOON - timedelta(hours=3), NOON)
-    relapsed = add_sample(known, Sample(EAST, NOON + 60 * S, X), 5)
-    again = add_sample(relapsed, Sample(EAST, NOON + 120 * S, H), 5)
+    relapsed = add_sample(known, Sample(EAST, NOON + 60 * S, X), 5, NOON + 60 * S)
+    again = add_sample(relapsed, Sample(EAST, NOON + 120 * S, H), 5, NOON + 120 * S)
     assert not is_settled(relapsed, NOON + 60 * S, timedelta(minutes=20))
     assert not is_settled(again, NOON + 120 * S, timedelta(minutes=20))
 
 
 def test_a_round_replaces_the_lags_so_that_absent_means_unknown() -> None:
     record = HealthRecord("orders", 4, {}, {f"{EAST}>{WEST}": 0.5})
-    following = add_round(record, [Sample(EAST, NOON, H)], {}, 5)
+    following = add_round(record, [Sample(EAST, NOON, H)], {}, 5, NOON)
     assert (following.version, following.lags) == (5, {})
     assert following.regions[EAST].health is H

@@ -60,7 +60,7 @@ class Application:
 
         An error means that the event is delivered again and in the end goes to the dead-letter queue.
         """
-        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}")
+        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}", clock=SystemClock())
         seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
 
         def work() -> Answer:

@@ -12,12 +12,32 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 class SystemClock:
-    """The wall clock, in UTC."""
+    """The wall clock of one invocation, in UTC: it may be wrong, but it never runs back.
+
+    A lease, a deadline or a Region's verification must not become younger because somebody set the clock
+    back. What has passed is what the wall clock or the monotonic clock says, whichever is more: the wall
+    clock can be set back, the monotonic clock stands still while a machine is suspended.
+    """
+
+    def __init__(
+        self, wall: Callable[[], datetime] = _wall, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin now; make one for each invocation."""
+        self._wall = wall
+        self._monotonic = monotonic
+        self._started = self._latest = wall()
+        self._started_s = monotonic()
 
     def now(self) -> datetime:
-        """Return the present time."""
-        return datetime.now(UTC)
+        """Return the present time, never earlier than one returned before."""
+        passed = timedelta(seconds=self._monotonic() - self._started_s)
+        self._latest = max(self._latest, self._wall(), self._started + passed)
+        return self._latest
 
     def sleep(self, seconds: float) -> None:
         """Sleep."""

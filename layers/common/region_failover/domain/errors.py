@@ -6,6 +6,7 @@ RegionFailoverError
 ├── MalformedEvent          what started us is no event that we know: retried, then the DLQ
 ├── StateUnavailable        the state table did not answer: hold, raise, be retried
 ├── StateConflict           the record kept changing under us: raise, be retried
+├── LeaseEnded             our lease ended before an effect: nothing is done, another worker goes on
 ├── FenceRefused            Route 53 refused the batch: the world is not what the snapshot saw
 ├── RemoteFailure           a remote call failed; carries a Symptom
 └── OutOfTime               the outer deadline passed: raise, be retried
@@ -50,6 +51,10 @@ class StateUnavailable(RegionFailoverError):
 
 class StateConflict(RegionFailoverError):
     """The record kept changing under us."""
+
+
+class LeaseEnded(RegionFailoverError):
+    """Our lease ended before an effect; nothing was done, and another worker goes on."""
 
 
 class FenceRefused(RegionFailoverError):

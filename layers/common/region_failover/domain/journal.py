@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.state import (
+    CLOCKS_AGREE,
     LEASE,
     SETTLED,
     STEP_LEASE,
@@ -31,6 +32,7 @@ from region_failover.domain.state import (
     Step,
     StepStatus,
     Transition,
+    is_recent,
 )
 
 # Lambda delivers a request again for up to six hours; humans do not ask that often.
@@ -114,7 +116,7 @@ def take_over(
     `verified_at`: when the target was seen healthy just now, None where it was not.
     """
     found = state.transition
-    if found is None or now < found.lease.until:
+    if found is None or found.lease.is_held(now):
         return None
     taken = replace(found, lease=Lease(owner, now + LEASE), verified_at=verified_at or found.verified_at)
     return replace(state, phase=Phase.MOVING, transition=taken)
@@ -158,13 +160,12 @@ def claim_step(
     found = state.transition
     if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
         return None
-    if is_paused(state, found) or now - found.verified_at > VERIFIED_WITHIN:
+    if is_paused(state, found) or not is_recent(found.verified_at, now, VERIFIED_WITHIN):
         return None
     step = found.step(key)
     if step is None or step.status in SETTLED:
         return None
-    held = step.status is StepStatus.DOING and step.claimed_until is not None and now < step.claimed_until
-    if held and step.owner != owner:
+    if step.owner != owner and _is_claimed(step, now):
         return None
     changed = replace(
         step,
@@ -176,6 +177,11 @@ def claim_step(
         detail="",
     )
     return replace(state, transition=found.with_step(changed))
+
+
+def _is_claimed(step: Step, now: datetime) -> bool:
+    until = step.claimed_until if step.status is StepStatus.DOING else None
+    return until is not None and now < until <= now + STEP_LEASE + CLOCKS_AGREE
 
 
 def mark_sent(state: PlanState, epoch: int, key: str, change_id: str, now: datetime) -> PlanState | None:

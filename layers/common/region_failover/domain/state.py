@@ -18,6 +18,15 @@ STEP_LEASE = timedelta(seconds=90)
 # A target must have been verified within this time before traffic is sent there (I5).
 VERIFIED_WITHIN = timedelta(seconds=30)
 
+# How far two workers' clocks may differ without any consequence. Beyond it a time that another worker has
+# written is not believed: it could hold a lease, or keep a Region verified, as long as that clock is wrong.
+CLOCKS_AGREE = timedelta(seconds=30)
+
+
+def is_recent(at: datetime, now: datetime, limit: timedelta) -> bool:
+    """Return whether a time that another worker may have written is at most `limit` old, and credible."""
+    return -CLOCKS_AGREE <= now - at <= limit
+
 
 class Direction(StrEnum):
     """Failover leaves a Region because it is unhealthy; failback is the planned return to the primary."""
@@ -84,6 +93,10 @@ class Lease:
 
     owner: str
     until: datetime
+
+    def is_held(self, now: datetime) -> bool:
+        """Return whether it has not ended; one that ends later than any lease can is not believed."""
+        return now < self.until <= now + LEASE + CLOCKS_AGREE
 
 
 @dataclass(frozen=True, slots=True)

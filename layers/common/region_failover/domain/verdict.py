@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from region_failover.domain.plan import Sampling
+from region_failover.domain.state import CLOCKS_AGREE, is_recent
 from region_failover.domain.symptom import TRANSPORT, Blame, Symptom, blame
 
 
@@ -106,12 +107,13 @@ class RegionHealth:
         return self.last_at - self.since
 
 
-def add_sample(known: RegionHealth | None, sample: Sample, window: int) -> RegionHealth:
+def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: datetime) -> RegionHealth:
     """Return what is known with one more sample; a change or a hole in the samples starts a new run.
 
-    A sample older than the newest one known (a late or duplicated worker, a clock set back) adds nothing.
+    A sample older than the newest one known (a late or duplicated worker) adds nothing. What a clock ahead
+    of ours has left is forgotten: else nothing could be added until that time has come.
     """
-    if known is None:
+    if known is None or known.last_at > now + CLOCKS_AGREE:
         return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why, sample.ours)
     if sample.at <= known.last_at:
         return known
@@ -141,7 +143,7 @@ def is_settled(known: RegionHealth | None, now: datetime, healthy_for: timedelta
     """Return whether a Region has been continuously healthy for that long and was seen to be just now."""
     if known is None or known.health is not Health.HEALTHY:
         return False
-    return known.lasted() >= healthy_for and now - known.last_at <= MAX_GAP
+    return known.lasted() >= healthy_for and is_recent(known.last_at, now, MAX_GAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +161,14 @@ class HealthRecord:
 
 
 def add_round(
-    record: HealthRecord, samples: Iterable[Sample], lags: Mapping[str, float], window: int
+    record: HealthRecord,
+    samples: Iterable[Sample],
+    lags: Mapping[str, float],
+    window: int,
+    now: datetime,
 ) -> HealthRecord:
     """Return the record with one more round of samples, and with the lags that this round measured."""
     regions = dict(record.regions)
     for sample in samples:
-        regions[sample.region] = add_sample(regions.get(sample.region), sample, window)
+        regions[sample.region] = add_sample(regions.get(sample.region), sample, window, now)
     return replace(record, version=record.version + 1, regions=regions, lags=dict(lags))

@@ -65,7 +65,7 @@ def look_after(
 
 
 def _go_on(ports: Ports, plan: Plan, state: PlanState, deadline: Deadline) -> Decision:
-    if state.transition is None or ports.clock.now() < state.transition.lease.until:
+    if state.transition is None or state.transition.lease.is_held(ports.clock.now()):
         return hold(Reason.IN_PROGRESS)
     seen, _ = observe(ports, plan)
     return resume(ports, plan, seen, deadline)

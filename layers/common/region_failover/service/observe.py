@@ -60,7 +60,13 @@ def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord
     """Add a round to the plan's health record; raise StateUnavailable where the table is out of reach."""
     for _ in range(5):
         known = ports.store.load_health(plan.name) or HealthRecord(plan.name)
-        following = add_round(known, observation.samples.values(), observation.lags, plan.sampling.window)
+        following = add_round(
+            known,
+            observation.samples.values(),
+            observation.lags,
+            plan.sampling.window,
+            ports.clock.now(),
+        )
         if ports.store.save_health(following, known.version):
             break
     return following

@@ -10,7 +10,7 @@ from functools import partial
 from region_failover.domain.errors import ConfigurationError, RemoteFailure, StateConflict, StateUnavailable
 from region_failover.domain.journal import add_notice, drop_notice
 from region_failover.domain.plan import Plan, Role
-from region_failover.domain.state import Notice, PlanState, Transition, initial_state
+from region_failover.domain.state import Notice, PlanState, Transition, initial_state, is_recent
 from region_failover.domain.zone import (
     Change,
     ChangeAction,
@@ -163,4 +163,5 @@ def _without(notice: Notice, state: PlanState) -> PlanState | None:
 def send_left_behind(ports: Ports, state: PlanState) -> None:
     """Send the notices whose sender did not manage to."""
     now = ports.clock.now()
-    send(ports, state.plan, [notice for notice in state.outbox if now - notice.at >= LEFT_BEHIND])
+    left = [notice for notice in state.outbox if not is_recent(notice.at, now, LEFT_BEHIND)]
+    send(ports, state.plan, left)

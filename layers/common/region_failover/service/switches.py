@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Reason
-from region_failover.domain.errors import FenceRefused, RemoteFailure
+from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
 from region_failover.domain.journal import finish_step, mark_sent, settle_owed, start_steps
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
@@ -153,7 +153,14 @@ def _submit(
         return _send(ports, plan, transition, step, again)
 
 
+def _still_ours(ports: Ports, transition: Transition) -> None:
+    """Raise LeaseEnded unless the lease lasts, directly before an effect: calls may have hung since (I4)."""
+    if not transition.lease.is_held(ports.clock.now()):
+        raise LeaseEnded(f"epoch {transition.epoch}: the lease ended at {transition.lease.until.isoformat()}")
+
+
 def _send(ports: Ports, plan: Plan, transition: Transition, step: Step, batch: Sequence[Change]) -> str:
+    _still_ours(ports, transition)
     comment = f"region-failover: {plan.name} epoch {transition.epoch} to {transition.target}"
     change_id = ports.zones.submit(step.subject, batch, comment)
     change(

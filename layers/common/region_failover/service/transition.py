@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Decision, Reason, hold
-from region_failover.domain.errors import FenceRefused, OutOfTime, RemoteFailure
+from region_failover.domain.errors import FenceRefused, LeaseEnded, OutOfTime, RemoteFailure
 from region_failover.domain.journal import (
     Claim,
     add_notice,
@@ -125,14 +125,20 @@ def _run_step(
     """Run one step, if the lease is still ours: a worker may have frozen since it claimed (I4)."""
     state = ports.store.load_state(plan.name)
     if state is None or may_act(state, transition.epoch, ports.owner, ports.clock.now()) is None:
-        ports.meter.log("lost the lease", plan=plan.name, epoch=transition.epoch, step=step.key)
-        return
+        return _log_lost(ports, plan, step, "the record says so")
     runners: dict[StepKind, Callable[[], object]] = {
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
         StepKind.SSM: lambda: switch_parameter(ports, plan, transition, step),
         StepKind.LINODE: lambda: request_linode(ports, plan, transition),
     }
-    runners[step.kind]()
+    try:
+        runners[step.kind]()
+    except LeaseEnded as error:
+        _log_lost(ports, plan, step, str(error))
+
+
+def _log_lost(ports: Ports, plan: Plan, step: Step, why: str) -> None:
+    ports.meter.log("lost the lease", plan=plan.name, step=step.key, why=why)
 
 
 def _run_zone(
