@@ -1,0 +1,274 @@
+"""What is known at one point of a history: the plan, the record, the zones, and what each worker has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from proof.checker.reading import (
+    OURS,
+    PENDING,
+    THEIRS,
+    WELL,
+    Batch,
+    Content,
+    Key,
+    Record,
+    Transition,
+    content_of,
+    contents_of,
+    fault_of,
+    is_transport,
+    key_of,
+)
+
+Entry = dict[str, Any]
+Check = tuple[str, str, str]  # (Region, kind of evidence, name)
+
+PRIMARY, STANDBY = "primary", "standby"
+
+
+class PlanFacts:
+    """A history's first entry, read."""
+
+    def __init__(self, entry: Entry) -> None:
+        """Read it; KeyError where something is missing."""
+        self.name: str = entry["plan"]
+        self.primary: str = entry["regions"][PRIMARY]
+        self.standby: str = entry["regions"][STANDBY]
+        self.records: dict[str, dict[Key, dict[str, Content]]] = {}
+        for found in entry["route53"]:
+            both = {
+                region: content_of({"ttl": found["ttl"], "values": found[role]})
+                for region, role in ((self.primary, PRIMARY), (self.standby, STANDBY))
+            }
+            self.records.setdefault(found["zone_id"], {})[key_of(found["name"], found["type"])] = both
+        self.fences = {zone: key_of(name, "TXT") for zone, name in entry["fences"].items()}
+        self.linode = {
+            (found["domain_id"], found["name"].lower(), found["type"]): {
+                self.primary: (found[PRIMARY], found["ttl_sec"]),
+                self.standby: (found[STANDBY], found["ttl_sec"]),
+            }
+            for found in entry["linode"]
+        }
+        self.parameters = {
+            (region, found["name"]) for found in entry["parameters"] for region in found["regions"]
+        }
+        self._read_checks(entry["checks"])
+        policy, limits = entry["policy"], entry["limits"]
+        self.modes = {"failover": policy["failover"], "failback": policy["failback"]}
+        self.healthy_for_s: float = policy["healthy_for_s"]
+        self.cooldown_s: float = policy["cooldown_s"]
+        self.max_lag_s: float = policy["max_lag_s"]
+        self.lease_s: float = limits["lease_s"]
+        self.step_lease_s: float = limits["step_lease_s"]
+        self.verified_within_s: float = limits["verified_within_s"]
+        self.tick_s: float = limits["tick_s"]
+        self.maximum_age_s: float = limits["maximum_age_s"]
+        self.skew_s: float = entry.get("skew_s", 0.0)
+        self.wide_s = 2 * self.skew_s  # two clocks may differ by that much
+        self.secrets: list[str] = list(entry.get("secrets", ()))
+
+    def _read_checks(self, checks: Entry) -> None:
+        self.urls: dict[str, str] = {}
+        self.checks: dict[str, set[Check]] = {self.primary: set(), self.standby: set()}
+        for region, role in ((self.primary, PRIMARY), (self.standby, STANDBY)):
+            needed = self.checks[region]
+            needed.add((region, "dynamodb", "heartbeat"))
+            needed.update((region, "dynamodb", table) for table in checks["dynamodb"])
+            for found in checks["http"]:
+                self.urls[found[role]] = region
+                needed.add((region, "http", found[role]))
+
+    @property
+    def regions(self) -> tuple[str, str]:
+        """Return primary and standby."""
+        return self.primary, self.standby
+
+    def other(self, region: str) -> str:
+        """Return the Region that is not this one."""
+        return self.standby if region == self.primary else self.primary
+
+
+class Answer:
+    """One check as one worker saw it; `gave_up`: the worker went on before it was answered."""
+
+    __slots__ = ("clock", "gave_up", "how", "t", "transport")
+
+    def __init__(self, call: Entry) -> None:
+        """Begin with a call."""
+        self.t: float = call["t"]
+        self.clock: str = call["clock"]
+        self.how = PENDING
+        self.gave_up = False
+        self.transport = False
+
+    @property
+    def theirs(self) -> bool:
+        """Return whether it is evidence against the Region; no answer within the deadline is."""
+        return self.gave_up or self.how == THEIRS
+
+    @property
+    def bad(self) -> bool:
+        """Return whether it did not answer well."""
+        return self.how != WELL
+
+
+class Beat:
+    """One look for a heartbeat; `age_s`: by the worker's own clock, None = not seen or not answered."""
+
+    __slots__ = ("age_s", "call")
+
+    def __init__(self, call: Entry) -> None:
+        """Begin with a call."""
+        self.call = call
+        self.age_s: float | None = None
+
+
+class Worker:
+    """One invocation, and what it has seen."""
+
+    def __init__(self, entry: Entry) -> None:
+        """Begin."""
+        self.name: str = entry["worker"]
+        self.function: str = entry.get("function", "")
+        self.event: Any = entry.get("event")
+        self.clock: str = entry["clock"]
+        self.seen: Record | None = None  # the record it last saw
+        self.checks: dict[Check, list[Answer]] = {}
+        self.beats: dict[tuple[str, str], list[Beat]] = {}  # by (writer, reader)
+        self.pending: list[Answer] = []
+        self.move: Entry | None = None  # its last recorded decision to move
+        self.wrote: dict[tuple[str, str], int] = {}  # epoch of its last write, by (Region, parameter)
+        self.found: dict[tuple[int, int], tuple[int, str, str]] = {}  # Linode's (domain, id) -> the plan's
+        self.leased_at: dict[int, float] = {}  # true time of its own lease, by epoch
+        self.step_epoch: int | None = None  # the newest epoch whose Linode step it claimed
+        self.errors: list[tuple[str, str]] = []  # (operation, type) of what failed
+
+    def answers(self, region: str, kinds: tuple[str, ...] = ("dynamodb", "http")) -> Iterator[Answer]:
+        """Yield what it has seen of a Region."""
+        for (where, kind, _), answers in self.checks.items():
+            if where == region and kind in kinds:
+                yield from answers
+
+    def events(self) -> list[Entry]:
+        """Return what was delivered, one or several at once."""
+        found = self.event if isinstance(self.event, list) else [self.event]
+        return [event for event in found if isinstance(event, dict)]
+
+
+class Save:
+    """An accepted save of the state record."""
+
+    __slots__ = ("after", "before", "call", "ended", "entry", "worker")
+
+    def __init__(
+        self,
+        entry: Entry,
+        call: Entry,
+        worker: Worker,
+        before: Record | None,
+        after: Record,
+        ended: Transition | None,
+    ) -> None:
+        """Keep what was there and what is there now; `ended`: the transition that went to the history."""
+        self.entry, self.call, self.worker = entry, call, worker
+        self.before, self.after, self.ended = before, after, ended
+
+    @property
+    def was_open(self) -> Transition | None:
+        """Return the transition that was open before."""
+        return self.before.transition if self.before else None
+
+    @property
+    def opened(self) -> Transition | None:
+        """Return the transition that this save claimed."""
+        now, was = self.after.transition, self.was_open
+        return now if now and (was is None or was.epoch != now.epoch) else None
+
+    @property
+    def completed(self) -> Transition | None:
+        """Return the transition that this save completed: the traffic's place is another, or it says so."""
+        if self.ended and self.ended.outcome == "completed":
+            return self.ended
+        moved = self.before is not None and self.before.active != self.after.active
+        return self.was_open if moved else None
+
+    @property
+    def stopped(self) -> Transition | None:
+        """Return the transition that this save ended without completing it."""
+        gone = self.was_open if self.after.transition is None else None
+        return None if self.completed else gone
+
+
+class Facts:
+    """All that rules share. Changed by the judge only, after the rules have seen an entry."""
+
+    def __init__(self, plan: PlanFacts, zones: dict[str, list[Entry]]) -> None:
+        """Begin with the world as it was at t = 0."""
+        self.plan = plan
+        self.record: Record | None = None
+        self.begun = False  # whether the record's story is known from its beginning, or was found
+        self.workers: dict[str, Worker] = {}
+        self.zones = {zone: contents_of(found) for zone, found in zones.items()}
+        self.by_human: set[tuple[str, Key]] = set()  # record sets that a human wrote last
+        self.claims: dict[int, Transition] = {}
+        self.change_ids: dict[str, tuple[str, int]] = {}  # Route 53's id -> (zone, epoch)
+        self.health: list[Entry] = []  # accepted saves of the health record
+
+    def apply_batch(self, batch: Batch, change_id: str) -> None:
+        """Change the zone as Route 53 did."""
+        zone = self.zones.setdefault(batch.zone_id, {})
+        for key in batch.deletes:
+            zone.pop(key, None)
+        zone.update(batch.creates)
+        self.by_human -= {(batch.zone_id, key) for key in batch.keys}
+        if batch.fence:
+            self.change_ids[change_id] = (batch.zone_id, batch.fence.epoch)
+
+    def edit_zone(self, zone_id: str, records: list[Entry]) -> None:
+        """Replace a zone's content by what a human made of it."""
+        before, after = self.zones.get(zone_id, {}), contents_of(records)
+        changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+        self.by_human |= {(zone_id, key) for key in changed}
+        self.zones[zone_id] = after
+
+    def fence_of(self, zone_id: str) -> Content | None:
+        """Return the record set under the fence's name."""
+        key = self.plan.fences.get(zone_id)
+        return self.zones.get(zone_id, {}).get(key) if key else None
+
+    def is_correction(self, worker: Worker, key: tuple[str, str]) -> bool:
+        """Return whether a parameter's write corrects this worker's own, outdated one."""
+        earlier = worker.wrote.get(key)
+        return earlier is not None and worker.seen is not None and worker.seen.epoch > earlier
+
+    def is_linode_correction(self, worker: Worker) -> bool:
+        """Return whether a Linode write follows an epoch that is newer than the one worked on."""
+        earlier = worker.step_epoch
+        return earlier is not None and worker.seen is not None and worker.seen.epoch > earlier
+
+    def verified(self, worker: Worker, region: str) -> Answer | None:
+        """Return the oldest of the newest good answers of a Region's checks; None unless each has one."""
+        newest: list[Answer] = []
+        for check in self.plan.checks[region]:
+            good = [answer for answer in worker.checks.get(check, ()) if not answer.bad]
+            if not good:
+                return None
+            newest.append(good[-1])
+        return min(newest, key=lambda answer: answer.t)
+
+    def last_round_is_bad(self, worker: Worker, region: str) -> bool:
+        """Return whether what this worker last saw of a Region had a failure."""
+        last = (worker.checks[check][-1] for check in self.plan.checks[region] if check in worker.checks)
+        return any(answer.bad for answer in last)
+
+
+def judge_answer(answer: Answer, entry: Entry) -> None:
+    """Note how a check ended."""
+    error = entry.get("error")
+    answer.how = fault_of(error) if error else WELL
+    answer.transport = bool(error) and is_transport(entry["error"])
+
+
+__all__ = ["OURS", "Answer", "Beat", "Check", "Facts", "PlanFacts", "Save", "Worker", "judge_answer"]
