@@ -10,7 +10,8 @@ plan    first entry: `plan` (name), `regions` {primary, standby}, `start` (ISO t
         healthy_for_s, cooldown_s, max_lag_s}, `limits` {lease_s, step_lease_s, verified_within_s, tick_s,
         maximum_age_s}, `skew_s` (the most that a worker's clock may be wrong), `zones` {zone_id: [record
         sets at t = 0]}.
-begin   a worker starts: `worker` (its owner name, unique), `function` (probe, failover, failback,
+begin   a worker starts: `worker` (its owner name, unique; `~2` after it: the second attempt of the same
+        invocation, whose name in records is the first's), `function` (probe, failover, failback,
         linode_dns), `event` (what was delivered), `clock` (the worker's own ISO time).
 end     the worker has ended: `worker`, `outcome` ('returned', 'raised <Error>', 'killed').
 call    a worker asks something: `worker`, `op` ('zones.submit'), `clock`, and the operation's data, below.

@@ -290,7 +290,7 @@ class LeaseHeld(Rule):
             return f"the record that it last saw has epoch {found.epoch} open, not {epoch}"
         if worker.seen.phase != "moving":
             return f"the record that it last saw is {worker.seen.phase}"
-        if found.lease_owner != worker.name:
+        if found.lease_owner != worker.owner:
             return f"the lease of epoch {found.epoch} is {found.lease_owner}'s"
         late = seconds_between(entry["clock"], found.lease_until)
         if late >= 0:
@@ -318,7 +318,7 @@ class LeaseHeld(Rule):
         step = found.step("linode") if found else None
         if worker.seen is None or found is None or step is None or worker.seen.phase != "moving":
             return "the record that it last saw has no such step open"
-        if step["owner"] != worker.name or step["status"] != "doing" or not step["claimed_until"]:
+        if step["owner"] != worker.owner or step["status"] != "doing" or not step["claimed_until"]:
             return f"the step of epoch {found.epoch} is not claimed by it: {step['status']} {step['owner']}"
         late = seconds_between(entry["clock"], step["claimed_until"])
         return f"its claim of the step ended {late:.3f} s ago by its own clock" if late >= 0 else ""
@@ -367,7 +367,7 @@ class LeaseTaken(Rule):
     def _taken(save: Save, what: str, was: tuple[str, str], now: tuple[str, str], lasts_s: float) -> str:
         if was == now:
             return ""
-        clock, owner = save.call["clock"], save.worker.name
+        clock, owner = save.call["clock"], save.worker.owner
         if now[0] != owner:
             return f"leased {what} to {now[0]}"
         if seconds_between(now[1], clock) > lasts_s + SLACK_S:

@@ -131,6 +131,7 @@ class Worker:
     def __init__(self, entry: Entry) -> None:
         """Begin."""
         self.name: str = entry["worker"]
+        self.owner: str = self.name.split("~", 1)[0]  # as the records name it
         self.function: str = entry.get("function", "")
         self.event: Any = entry.get("event")
         self.clock: str = entry["clock"]

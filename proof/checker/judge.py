@@ -202,10 +202,10 @@ class Judge:
         worker, now, was = save.worker, save.after.transition, save.was_open
         if now is None:
             return
-        if now.lease_owner == worker.name and not (was and was.lease_until == now.lease_until):
+        if now.lease_owner == worker.owner and not (was and was.lease_until == now.lease_until):
             worker.leased_at[now.epoch] = save.call["t"]
         step = now.step("linode")
-        if step and step["owner"] == worker.name and step["claimed_until"]:
+        if step and step["owner"] == worker.owner and step["claimed_until"]:
             worker.step_epoch = now.epoch
 
     def _saved_health(self, entry: Entry) -> None:

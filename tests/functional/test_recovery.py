@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -528,7 +529,6 @@ def test_a_state_table_lost_midway_leaves_the_rest_to_a_tick(world: World) -> No
 
 def test_a_call_that_hangs_past_the_lease_is_followed_by_no_batch(world: World) -> None:
     """One's own batch is there and its change id lost: to send it again needs the lease too."""
-    world.outage()
     world.faults.after("zones.submit", Killed())
     with pytest.raises(Killed):
         world.failover()
@@ -537,3 +537,52 @@ def test_a_call_that_hangs_past_the_lease_is_followed_by_no_batch(world: World) 
     world.tick()
     assert len(world.zones.batches) == 2  # the fence's publication and the killed worker's own
     assert any(line == "lost the lease" for line, _ in world.meter.lines)
+
+
+# a zone that somebody else has changed since the snapshot
+
+
+def refused_over(world: World, edit: Callable[[], object]) -> None:
+    """A failover whose batch is refused because of an edit made just before it."""
+    world.faults.before("zones.submit", edit)
+    world.failover()
+    world.deliver_switch()
+    assert world.step(ZONE_STEP).status is StepStatus.FAILED
+
+
+def next_tick(world: World) -> None:
+    world.clock.advance(60)
+    world.probe(seconds=20)
+    world.tick()
+
+
+def test_a_foreign_answer_that_a_human_takes_back_lets_the_transition_go_on(world: World) -> None:
+    """Forced over a foreign answer, which then is no more what the snapshot saw."""
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+    ours = RecordSet("api.example.com", "A", 60, ("192.0.2.10",))
+    world.faults.before("zones.submit", lambda: world.zones.put(ZONE, ours))
+    world.failover(world.manual("failover", force=True))
+    world.deliver_switch()
+    assert world.step(ZONE_STEP).status is StepStatus.FAILED
+    next_tick(world)
+    assert (world.moved_to(), world.state.phase) == (WEST, Phase.STEADY)
+
+
+def test_an_answer_that_a_human_deleted_midway_is_made_anew(world: World) -> None:
+    refused_over(world, lambda: world.zones.zones[ZONE].pop(("api.example.com", "A")))
+    next_tick(world)
+    assert (world.moved_to(), world.state.phase) == (WEST, Phase.STEADY)
+
+
+def test_a_first_fence_published_late_is_taken_into_account(world: World) -> None:
+    """The first tick froze before it could publish the fence, and wakes when a transition is under way."""
+    world.zones.zones[ZONE] = {k: v for k, v in world.zones.zones[ZONE].items() if k[1] != "TXT"}
+    refused_over(world, lambda: world.put_fence(0, EAST))
+    next_tick(world)
+    assert (world.moved_to(), world.state.phase) == (WEST, Phase.STEADY)
+
+
+def test_what_another_plan_or_a_newer_epoch_put_there_stays_refused(world: World) -> None:
+    refused_over(world, lambda: world.put_fence(7, EAST))
+    next_tick(world)
+    assert (world.moved_to(), world.state.phase) == (EAST, Phase.MOVING)

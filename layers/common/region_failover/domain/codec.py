@@ -6,7 +6,7 @@ Times are ISO 8601 in UTC; enums their values; a mapping's keys are sorted, so e
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,21 @@ from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
 
 def dump(record: Any) -> str:
     """Return any of the records (a dataclass) as JSON text."""
-    return json.dumps(asdict(record), default=_plain, sort_keys=True)
+    return json.dumps(flat(record), default=_plain, sort_keys=True)
+
+
+def flat(record: Any) -> dict[str, Any]:
+    """Return a record's fields by name, their values as they are (`asdict` would copy them deeply)."""
+    return {name: getattr(record, name) for name in _names(type(record))}
+
+
+_NAMES: dict[Any, tuple[str, ...]] = {}
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(field.name for field in fields(kind))
+    return _NAMES[kind]
 
 
 def load_state(text: str) -> PlanState:
@@ -64,12 +78,14 @@ def load_transition(text: str) -> Transition:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if is_dataclass(value):
+        return flat(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
 
 
 def _known(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
     """Return only the fields this version knows: a rollback must read what a newer version wrote."""
-    names = {field.name for field in fields(kind)}
+    names = _names(kind)
     return {key: value for key, value in found.items() if key in names}
 
 

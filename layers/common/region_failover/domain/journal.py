@@ -149,6 +149,17 @@ def start_steps(
     return replace(state, transition=found)
 
 
+def retake_snapshot(
+    state: PlanState, epoch: int, owner: str, key: str, before: str, now: datetime
+) -> PlanState | None:
+    """Return the state with a step's snapshot replaced, for a step none of whose effects has happened."""
+    found = may_act(state, epoch, owner, now)
+    step = found.step(key) if found else None
+    if found is None or step is None or step.change_id or step.status in SETTLED:
+        return None
+    return replace(state, transition=found.with_step(replace(step, before=before)))
+
+
 def claim_step(
     state: PlanState, epoch: int, key: str, owner: str, before: str, now: datetime
 ) -> PlanState | None:

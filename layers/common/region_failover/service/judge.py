@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
+from region_failover.domain.codec import flat
 from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
@@ -62,8 +61,8 @@ def record(
     }
     evidence: dict[str, object] = {
         **summary,
-        "situation": asdict(situation) if situation else None,
-        "policy": asdict(plan.policy),
+        "situation": flat(situation) if situation else None,
+        "policy": flat(plan.policy),
         "checks": [f"{r.region} {r}" for r in seen.results] if seen else [],
     }
     now = ports.clock.now()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
-from region_failover.domain.journal import finish_step, mark_sent, settle_owed, start_steps
+from region_failover.domain.journal import finish_step, mark_sent, retake_snapshot, settle_owed, start_steps
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -146,11 +146,30 @@ def _submit(
     try:
         return _send(ports, plan, transition, step, batch)
     except FenceRefused:
-        if not _is_of_epoch(read_zone(ports, plan, step.subject), plan, transition.epoch):
+        found = read_zone(ports, plan, step.subject)
+        if not _is_of_epoch(found, plan, transition.epoch):
+            _look_anew(ports, plan, transition, step, found)
             raise
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
         again = reassert_batch(plan, step.subject, transition.epoch, role)
         return _send(ports, plan, transition, step, again)
+
+
+def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, found: ZoneSnapshot) -> None:
+    """Take the snapshot again where the zone has changed since, and holds nothing but the plan's (I9).
+
+    A human has put the plan's own answer back, or taken one away; or a late worker has published the first
+    fence. The fence there is older than this epoch, so nothing of it has happened here. What is foreign stays
+    what it is: the batch is refused until somebody has seen to it.
+    """
+    if obstacle(plan, transition.epoch, {step.subject: found}) is not None:
+        return
+    seen, now = found.to_json(), ports.clock.now()
+    change(
+        ports,
+        plan.name,
+        lambda state: retake_snapshot(state, transition.epoch, ports.owner, step.key, seen, now),
+    )
 
 
 def _still_ours(ports: Ports, transition: Transition) -> None:
