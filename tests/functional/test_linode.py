@@ -71,7 +71,7 @@ def test_a_request_delivered_again_has_one_effect(world: World) -> None:
     world.deliver_switch()
     writes = len(world.linode.writes)
     for _ in range(3):
-        assert world.linode_dns(detail(world))["reason"] == "lost-the-claim"
+        assert world.linode_dns(detail(world))["status"] == "looked at again"
     assert len(world.linode.writes) == writes
     assert world.state.epoch == 1
 

@@ -101,6 +101,7 @@ class Worker(Process):
         super().__init__(name)
         self.owner = owner
         self.host = host
+        self.invocation: tuple[str, Any, str, int] = ("", None, "", 1)  # function, event, request, attempt
 
 
 class _FakeClock:

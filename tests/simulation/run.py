@@ -109,7 +109,6 @@ class World:
         self.cloud.killable = self._killed
         self.hosts = [Host(number) for number in range(script.hosts)]
         self.workers: list[Worker] = []
-        self._invocations: dict[str, tuple[str, Any, str, int]] = {}
         self._requests = 0
         self._underway = 0
         self.stuck: list[tuple[str, str]] = []
@@ -118,7 +117,7 @@ class World:
         """Run the script to its end; return what became of it."""
         self.cloud.fill()
         self._describe()
-        self._prepare()
+        self.prepare()
         self.scheduler.run(CHAOS_S)
         self._heal()
         skew = CLOCKS_AGREE.total_seconds() if self.script.skews else 0.0
@@ -127,6 +126,10 @@ class World:
         self._come_to_rest()
         return Outcome(self.script, self.history, tuple(self.stuck), len(self.cloud.store.history))
 
+    def forget_workers(self) -> None:
+        """Forget the workers that have ended and will not thaw."""
+        self.workers = [w for w in self.workers if not w.dead and w.frozen_until > self.scheduler.now]
+
     # beginning
 
     def _describe(self) -> None:
@@ -134,7 +137,7 @@ class World:
         zones = {zone: self.cloud.zone_contents(zone) for zone in self.plan.zones()}
         self.history.add("plan", 0.0, **about, skew_s=self.script.skew_s, zones=zones)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         at, cloud = self.scheduler.at, self.cloud
         cloud.noise = self.script.noise
         for spell in self.script.spells:
@@ -207,7 +210,7 @@ class World:
         owner = f"{function}:{request}"
         name = owner if attempt == 1 else f"{owner}~{attempt}"
         worker = Worker(owner, name, self.rng.choice(self.hosts))
-        self._invocations[name] = (function, event, request, attempt)
+        worker.invocation = (function, event, request, attempt)
         self.workers.append(worker)
         self.scheduler.start(worker, lambda: self._work(worker, function, event, request))
 
@@ -240,7 +243,7 @@ class World:
 
     def _again(self, worker: Worker) -> None:
         """Try a failed asynchronous invocation again, as Lambda does: after one minute, then two."""
-        function, event, request, attempt = self._invocations[worker.name]
+        function, event, request, attempt = worker.invocation
         if attempt <= FUNCTIONS[function][2]:
             self._later(60.0 * attempt, function, event, request, attempt + 1)
 

@@ -58,6 +58,10 @@ class Scheduler:
         """Return the process that is running now."""
         return self._process[getcurrent()]
 
+    def threads(self) -> int:
+        """Return how many threads have begun and not ended."""
+        return len(self._process)
+
     def start(self, process: Process, work: Callable[[], object]) -> None:
         """Let a process do this from now on, as one of its threads."""
         thread = greenlet(lambda: self._end_quietly(work), parent=self._hub)

@@ -52,6 +52,7 @@ def load_state(text: str) -> PlanState:
             "phase": Phase(found["phase"]),
             "transition": _transition(found["transition"]),
             "cooldown_until": _time(found["cooldown_until"]),
+            "moved_at": _time(found.get("moved_at")),
             "owed": tuple(_step(step) for step in found["owed"]),
             "outbox": tuple(_notice(notice) for notice in found["outbox"]),
             "noticed": {key: datetime.fromisoformat(at) for key, at in found["noticed"].items()},

@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.state import (
     CLOCKS_AGREE,
+    LATE_WRITERS_WITHIN,
     LEASE,
     SETTLED,
     STEP_LEASE,
@@ -237,6 +238,7 @@ def complete(
         phase=Phase.STEADY,
         transition=None,
         cooldown_until=now + cooldown,
+        moved_at=now,
         owed=tuple(step for step in found.steps if step.status is StepStatus.OWED),
     )
     return steady, ended
@@ -272,6 +274,16 @@ def give_up_lease(state: PlanState, epoch: int, owner: str, now: datetime) -> Pl
     if found is None:
         return None
     return replace(state, transition=replace(found, lease=Lease(owner, now)))
+
+
+def may_have_late_writers(state: PlanState, now: datetime) -> bool:
+    """Return whether a worker of an older epoch may still write where it cannot be refused (I2).
+
+    Never in a pause: it stops all effects; never while a transition is open: it writes and reads back itself.
+    """
+    if state.transition is not None or state.paused or state.moved_at is None:
+        return False
+    return is_recent(state.moved_at, now, LATE_WRITERS_WITHIN)
 
 
 def settle_owed(state: PlanState, epoch: int, key: str) -> PlanState | None:

@@ -18,6 +18,11 @@ STEP_LEASE = timedelta(seconds=90)
 # A target must have been verified within this time before traffic is sent there (I5).
 VERIFIED_WITHIN = timedelta(seconds=30)
 
+# For so long after a move, what cannot refuse a late writer (SSM, Linode) is looked at again by every tick: a
+# worker that was frozen before its write may have written after a newer one, and have died before it could
+# see that. It is the default maximum age of an event; later than that nothing of a move is still under way.
+LATE_WRITERS_WITHIN = timedelta(minutes=15)
+
 # How far two workers' clocks may differ without any consequence. Beyond it a time that another worker has
 # written is not believed: it could hold a lease, or keep a Region verified, as long as that clock is wrong.
 CLOCKS_AGREE = timedelta(seconds=30)
@@ -147,7 +152,8 @@ class PlanState:
 
     `active`: the Region that has the traffic; `proposal`: the place of a failback that waits for
     approval (not used yet); `owed`: steps of the last transition still to be made good; `requests`: the
-    manual requests that last opened a transition, so that one delivered again opens none (I20).
+    manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
+    when the last transition was completed.
     """
 
     plan: str
@@ -163,6 +169,7 @@ class PlanState:
     noticed: Mapping[str, datetime] = field(default_factory=dict)
     proposal: str = ""
     requests: tuple[str, ...] = ()
+    moved_at: datetime | None = None
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

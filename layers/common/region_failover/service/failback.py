@@ -15,7 +15,7 @@ from region_failover.service.failover import carry_out, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.record import Deadline, ensure_state, send_left_behind
-from region_failover.service.switches import pay_debts
+from region_failover.service.switches import pay_debts, undo_late_writes
 from region_failover.service.transition import resume
 
 STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL})
@@ -54,6 +54,7 @@ def look_after(
         return record(ports, plan, trigger, decision)
     if not state.paused:
         pay_debts(ports, plan, state)
+        undo_late_writes(ports, plan, state)
     if state.active == plan.regions.primary:
         return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
     seen, known = observe(ports, plan)

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from region_failover.domain.decision import Reason, hold
 from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.journal import claim_step
+from region_failover.domain.journal import claim_step, may_have_late_writers
 from region_failover.domain.plan import LinodeRecord, Plan, Role
 from region_failover.domain.state import Step, StepKind, StepStatus
 from region_failover.domain.symptom import Kind as SymptomKind
@@ -63,7 +63,7 @@ def switch_linode(
         lambda state: claim_step(state, trigger.epoch, key, ports.owner, before, ports.clock.now()),
     )
     if claimed is None or claimed.transition is None:
-        return record(ports, plan, trigger, hold(Reason.LOST_THE_CLAIM))
+        return _undo_late_writes(ports, plan, trigger, deadline)
     role = plan.regions.role(claimed.transition.target)
     problem = _point_all(ports, plan, role, deadline)
     status = StepStatus.FAILED if problem else StepStatus.DONE
@@ -74,6 +74,17 @@ def switch_linode(
         _tell_failed(ports, plan, trigger, problem)
     try_complete(ports, plan, trigger.epoch)
     return {"plan": plan.name, "epoch": trigger.epoch, "step": key, "status": status.value, "detail": problem}
+
+
+def _undo_late_writes(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> dict[str, object]:
+    """Put back what a late worker has written, if this epoch is the newest and was completed lately (I2)."""
+    state = ports.store.load_state(plan.name)
+    newest = state is not None and state.epoch == trigger.epoch
+    if state is None or not newest or not may_have_late_writers(state, ports.clock.now()):
+        return record(ports, plan, trigger, hold(Reason.LOST_THE_CLAIM))
+    problem = _point_all(ports, plan, plan.regions.role(state.active), deadline)
+    _follow_newer_epoch(ports, plan, trigger.epoch, deadline)
+    return {"plan": plan.name, "epoch": trigger.epoch, "status": "looked at again", "detail": problem}
 
 
 def _read_all(ports: Ports, plan: Plan) -> str:

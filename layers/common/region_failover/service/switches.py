@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
-from region_failover.domain.journal import finish_step, mark_sent, retake_snapshot, settle_owed, start_steps
+from region_failover.domain.journal import (
+    finish_step,
+    mark_sent,
+    may_have_late_writers,
+    retake_snapshot,
+    settle_owed,
+    start_steps,
+)
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -216,15 +223,28 @@ def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, role:
 
 def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:
     """Ask `linode_dns` to point Linode's records at the target."""
+    _request_linode(ports, plan, transition.epoch, transition.target, transition.direction, transition.reason)
+
+
+def request_linode_again(ports: Ports, plan: Plan, state: PlanState) -> None:
+    """Ask `linode_dns` to look whether Linode's records still point at the active Region."""
+    back = state.active == plan.regions.primary
+    direction = Direction.FAILBACK if back else Direction.FAILOVER
+    _request_linode(ports, plan, state.epoch, state.active, direction, "looking for late writes")
+
+
+def _request_linode(
+    ports: Ports, plan: Plan, epoch: int, target: str, direction: Direction, reason: str
+) -> None:
     ports.events.put(
         SWITCH_REQUESTED,
         {
             "plan": plan.name,
-            "epoch": transition.epoch,
-            "direction": transition.direction.value,
-            "from": transition.source,
-            "to": transition.target,
-            "reason": transition.reason,
+            "epoch": epoch,
+            "direction": direction.value,
+            "from": plan.regions.other(target),
+            "to": target,
+            "reason": reason,
             "at": ports.clock.now().isoformat(),
         },
     )
@@ -248,7 +268,7 @@ def write_parameter(ports: Ports, plan: Plan, step: Step, value: str, epoch: int
     """Write a parameter; then look whether a newer epoch has begun, and if so correct it.
 
     SSM has no compare-and-swap: a worker frozen before its write may write after a newer one. It cannot be
-    refused, so it corrects itself, and every tick compares.
+    refused, so it corrects itself; if it dies before, a tick does (`undo_late_writes`).
     """
     ports.parameters.write(step.region, step.subject, value)
     state = ports.store.load_state(plan.name)
@@ -273,6 +293,33 @@ def pay_debts(ports: Ports, plan: Plan, state: PlanState) -> None:
             raise answer
         else:
             ports.meter.log("made good", plan=plan.name, step=step.key)
+
+
+def undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
+    """For a while after a move: put back what a late worker has written where it could not be refused (I2).
+
+    Parameters are read and, where they name the plan's other Region, written; Linode's records are looked at
+    by `linode_dns`, which is asked again.
+    """
+    if not may_have_late_writers(state, ports.clock.now()):
+        return
+    owed = {step.key for step in state.owed}
+    steps = [s for s in plan_steps(plan) if s.kind is StepKind.SSM and s.key not in owed]
+    calls = [lambda step=step: _put_back(ports, plan, state, step) for step in steps]
+    for step, answer in zip(steps, ports.together(calls, DEBTS_WITHIN), strict=True):
+        if isinstance(answer, (RemoteFailure, TimeoutError)):
+            ports.meter.log("not looked at again", plan=plan.name, step=step.key, error=str(answer))
+        elif isinstance(answer, Exception):
+            raise answer
+    if plan.linode_records:
+        request_linode_again(ports, plan, state)
+
+
+def _put_back(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
+    if ports.parameters.read(step.region, step.subject) != plan.regions.other(state.active):
+        return
+    ports.meter.log("a late worker has written", plan=plan.name, step=step.key, epoch=state.epoch)
+    write_parameter(ports, plan, step, state.active, state.epoch)
 
 
 def _pay(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
