@@ -27,6 +27,9 @@ Check = tuple[str, str, str]  # (Region, kind of evidence, name)
 
 PRIMARY, STANDBY = "primary", "standby"
 
+# What these see carries no claim: it is not kept, and a claim of theirs thus stands on nothing.
+NEVER_CLAIM = frozenset({"probe", "linode_dns"})
+
 
 class PlanFacts:
     """A history's first entry, read."""
@@ -135,6 +138,7 @@ class Worker:
         self.function: str = entry.get("function", "")
         self.event: Any = entry.get("event")
         self.clock: str = entry["clock"]
+        self.looks = self.function not in NEVER_CLAIM
         self.seen: Record | None = None  # the record it last saw
         self.checks: dict[Check, list[Answer]] = {}
         self.beats: dict[tuple[str, str], list[Beat]] = {}  # by (writer, reader)

@@ -132,7 +132,9 @@ class Judge:
     # checks
 
     def _check(self, entry: Entry) -> None:
-        op = entry["op"]
+        worker, op = self.facts.workers[entry["worker"]], entry["op"]
+        if not worker.looks:
+            return
         check: Check
         if op == "endpoints.get":
             region = self.facts.plan.urls.get(entry["url"])
@@ -141,7 +143,7 @@ class Judge:
             check = (region, "http", entry["url"])
         else:
             check = (entry["region"], "dynamodb", entry["table"] if op == "tables.read" else "heartbeat")
-        worker, answer = self.facts.workers[entry["worker"]], Answer(entry)
+        answer = Answer(entry)
         worker.checks.setdefault(check, []).append(answer)
         worker.pending.append(answer)
         self.asked[entry["n"]] = answer
@@ -158,10 +160,13 @@ class Judge:
         worker.pending.clear()
 
     def _look(self, entry: Entry) -> None:
+        worker = self.facts.workers[entry["worker"]]
+        if not worker.looks:
+            return
         self._give_up(entry)
         writer, beat = entry["key"].rpartition("#")[2], Beat(entry)
         pair = (writer, entry["region"])
-        self.facts.workers[entry["worker"]].beats.setdefault(pair, []).append(beat)
+        worker.beats.setdefault(pair, []).append(beat)
         self.looked[entry["n"]] = beat
 
     def _beat_seen(self, entry: Entry) -> None:

@@ -239,12 +239,11 @@ class Batch:
         self.creates: dict[Key, Content] = {}
         self.odd: list[str] = []
         for change in changes:
-            side = {"DELETE": self.deletes, "CREATE": self.creates}.get(change["action"])
-            key = key_of(change["name"], change["type"])
-            if side is None or key in side:
-                self.odd.append(f"{change['action']} {' '.join(key)}")
-            else:
-                side[key] = content_of(change)
+            action, key = change["action"], key_of(change["name"], change["type"])
+            side = self.deletes if action == "DELETE" else self.creates
+            if action not in {"DELETE", "CREATE"} or key in side:
+                self.odd.append(f"{action} {' '.join(key)}")
+            side[key] = content_of(change)
         new = self.creates.get(fence_key) if fence_key else None
         self.fence = read_fence(new[1]) if new else None
 

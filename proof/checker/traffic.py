@@ -119,8 +119,8 @@ class DoneMeansDone(Rule):
     Before the save that completes an epoch: for each zone an `is_insync` that said yes to a change of this
     epoch, and after that a read that showed fence and records of this epoch, by whichever worker; for each
     parameter done, a read since the claim that showed the target; for Linode done, a find since the claim
-    that showed each record at the target. Every step is done, or owed: a parameter of a failover outside the
-    target Region.
+    that showed each record at the target. Every step is done, or owed: a parameter of a failover outside
+    the target Region.
     """
 
     invariant = "I7"

@@ -1,0 +1,814 @@
+"""Each rule of the checker: a minimal history that breaks it is blamed for it; a near miss is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.proof.story import (
+    ANSWERS,
+    EAST,
+    FENCE,
+    LINODE,
+    NAME,
+    PARAMETER,
+    PLAN,
+    REFUSED,
+    TIMED_OUT,
+    WEST,
+    ZONE,
+    Entry,
+    Story,
+    answer,
+    api_error,
+    at,
+    fence,
+    swap,
+)
+
+Told = Callable[[], Story]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule's side, a history that breaks it, and one that just does not; `also`: what breaks with it."""
+
+    name: str
+    broken: str
+    violation: Told
+    near_miss: Told
+    also: frozenset[str] = frozenset()
+
+
+def case(name: str, broken: str, violation: Told, near_miss: Told, *also: str) -> Case:
+    return Case(name, broken, violation, near_miss, frozenset(also))
+
+
+def stranger(value: str = "203.0.113.99", name: str = NAME) -> Entry:
+    return {"name": name, "type": "A", "ttl": 60, "values": [value]}
+
+
+def steady_requests(*events: tuple[str, str]) -> Story:
+    """Two claims of automatic failovers, each by a worker with that event; the first completed or stopped."""
+    (first, how), (second, _) = events
+    story = Story()
+    event = {"id": first, "time": at(0)}
+    story.begin("a", event=event).load("a").look("a").decide("a").claim("a")
+    if how == "stopped":
+        story.stop("a")
+    else:
+        story.start("a").submit("a").insync("a").read_zone("a")
+        for region in (WEST, EAST):
+            story.write("a", region).read_parameter("a", region)
+        story.begin("l", "linode_dns").find().claim_linode().find().point().find()
+        story.settle_steps("a").complete("a").edit(active=EAST, cooldown_until=None)
+    again = {"id": second, "time": at(0)}
+    return story.begin("b", event=again).load("b").look("b").decide("b").claim("b")
+
+
+def debt(value: str = EAST, paused: bool = False, owed: bool = True) -> Story:
+    """A tick that writes the parameter which the last failover owes."""
+    story = Story()
+    step = {"kind": "ssm", "subject": PARAMETER, "region": WEST, "status": "owed"}
+    story.edit(owed=[step] if owed else [], paused=paused)
+    return story.begin("a", "failback").load("a").write("a", WEST, value)
+
+
+def next_epoch(worker: str) -> Story:
+    """Epoch 4 is over, and `worker` has claimed 5, the way back."""
+    story = Story().completed("a").edit(cooldown_until=None)
+    story.begin(worker).load(worker).look(worker, east=None).beats(worker).decide(worker, manual=True)
+    return story.claim(worker, manual=True).start(worker)
+
+
+def late_batch(*, refused: bool) -> Story:
+    """A worker of epoch 4 sends its batch after that of epoch 5; Route 53 refuses it, or does not."""
+    story = next_epoch("b").submit("b")
+    changes = swap(fence(5, EAST), fence(4, WEST)) + swap(answer(EAST), answer(WEST))
+    return story.submit("a", changes, refused=refused)
+
+
+def corrected(*, seen: bool) -> Story:
+    """A worker of epoch 4 writes again after epoch 5 has begun: what 5 wants, having seen it, or its own."""
+    story = next_epoch("b")
+    return story.load("a").write("a", WEST, EAST) if seen else story.load("a").write("a", WEST, WEST)
+
+
+def late_linode(*, sees: bool) -> Story:
+    """`linode_dns` of epoch 4 writes after epoch 5 has begun: what the newer record says, or its own."""
+    return next_epoch("b").load("l").find("l").point("l", LINODE[EAST if sees else WEST])
+
+
+def taken_over(after_s: float, skew_s: float = 0.0, look: bool = True) -> Story:
+    """Another worker takes the lease that many seconds after the claim."""
+    story = Story(skew_s=skew_s).started("a").after(after_s).begin("b", "failback").load("b")
+    if look:
+        story.look("b")
+    until = at(story.t + 120)
+    verified = {"verified_at": story.clock("b")} if look else {}
+    return story.change("b", lease={"owner": "b", "until": until}, **verified)
+
+
+def lease_of(seconds: float) -> Story:
+    return Story().claimed("a", lease={"owner": "a", "until": at(seconds)})
+
+
+def completed_without(*left_out: str, **status: str) -> Story:
+    """A whole failover, with pieces left out."""
+    story = Story().started()
+    if "submit" not in left_out:
+        story.submit()
+    if "insync" not in left_out:
+        story.insync(yes="no" not in left_out)
+    if "read" not in left_out:
+        story.read_zone()
+    if "insync first" in left_out:
+        story.insync()
+    story.write("a", WEST)
+    if "parameter" not in left_out:
+        story.read_parameter("a", WEST)
+    if "east" not in status:
+        story.write("a", EAST).read_parameter("a", EAST)
+    story.begin("l", "linode_dns").find().claim_linode().find().point()
+    if "linode" not in left_out:
+        story.find()
+    return story.settle_steps(**status).complete()
+
+
+def failback(minutes: int = 25, **different: str) -> Story:
+    return Story(active=WEST).healthy(minutes, **different).claimed()
+
+
+def measured(to_east: float | None = 0.5, to_west: float | None = 0.5) -> Story:
+    story = Story(active=WEST).healthy().begin().load().look(east=None)
+    return story.beats(to_east=to_east, to_west=to_west).decide().claim()
+
+
+def failover_seen(**look: Entry | None) -> Story:
+    return Story().begin().load().look(**look).decide().claim()
+
+
+def cooled(seconds: float, skew_s: float = 0.0) -> Story:
+    """A failover, and an automatic one back that many seconds later; the primary has long been well."""
+    story = Story(skew_s=skew_s, policy={**PLAN["policy"], "healthy_for_s": 0.0}).completed()
+    story.edit(paused=False)
+    story.after(seconds - 60).healthy(0)
+    return story.claimed("b", started_at=at(story.t + story.offset.get("b", 0.0)))
+
+
+def cooled_by_record(seconds: float) -> Story:
+    """The record's own cooldown ends that many seconds after the claim begins."""
+    return Story().edit(cooldown_until=at(seconds)).claimed()
+
+
+def paused_before(effect: str, manual: bool = False) -> Story:
+    """A pause comes after the snapshot; the worker sees it, or it comes too late to be seen."""
+    story = Story()
+    if manual:
+        story.begin().load().look(east=None).decide(manual=True, force=True).claim(manual=True).start()
+    else:
+        story.started()
+    if effect == "linode":
+        story.begin("l", "linode_dns").find().claim_linode().find()
+        return story.edit(paused=True).load("l").point("l")
+    story.edit(paused=True)
+    if effect != "unseen":
+        story.load()
+    return story.write() if effect == "parameter" else story.submit()
+
+
+def aged(seconds: float, skew_s: float = 0.0) -> Story:
+    story = Story(skew_s=skew_s).after(2000)
+    story.begin(event={"id": "old", "time": at(story.t - seconds)})
+    return story.load().look().decide().claim()
+
+
+def published(got_through: bool) -> Story:
+    notice = {"key": "k", "subject": "switched", "text": "to us-west-2", "at": at(0)}
+    story = Story().begin().save(outbox=[notice])
+    if got_through:
+        story.do("a", "notifier.publish", subject="switched", text="to us-west-2")
+    else:
+        story.ask("a", "notifier.publish", error=TIMED_OUT, subject="switched", text="to us-west-2")
+    return story.save(outbox=[])
+
+
+def ended_with(other: bool) -> Story:
+    story = Story().begin()
+    if other:
+        story.ask("a", "events.put", error=TIMED_OUT, detail_type="x", detail={})
+    story.ask("a", "notifier.publish", error=TIMED_OUT, subject="s", text="t")
+    return story.end(outcome="raised RemoteFailure")
+
+
+def first_fence(epoch: int, active: str) -> Story:
+    story = Story().edit_zone(without=((FENCE, "TXT"),)).begin("a", "failback").load()
+    return story.submit(changes=swap(None, fence(epoch, active)))
+
+
+def batch_of(changes: Callable[[Story], list[Entry]]) -> Told:
+    """Return a story whose one batch is this."""
+
+    def told() -> Story:
+        story = Story().started()
+        return story.submit(changes=changes(story))
+
+    return told
+
+
+def good_batch() -> Story:
+    return Story().started().submit()
+
+
+def second_batch() -> Story:
+    """The zone is put back by a human, and the worker changes it once more for the same epoch."""
+    story = Story().started().submit().edit_zone(fence(3, EAST), answer(EAST))
+    return story.submit()
+
+
+def reasserted() -> Story:
+    story = Story().started().submit()
+    here = [fence(4, WEST), answer(WEST)]
+    return story.submit(changes=[change for record in here for change in swap(record, record)])
+
+
+def at_rest(**different: object) -> Story:
+    return Story().completed().rest(**different)
+
+
+def not_open_at_rest() -> Story:
+    return Story().completed().rest()
+
+
+def silent() -> Story:
+    return Story()
+
+
+def with_policy(**policy: object) -> Story:
+    return Story(policy={**PLAN["policy"], **policy}).claimed()
+
+
+def secret_in(text: str) -> Story:
+    story = Story(secrets=["s3cr3t-token"]).begin()
+    story.do("a", "notifier.publish", subject="failed", text=text)
+    return story
+
+
+def stopped(*, begun: bool) -> Story:
+    return (Story().started() if begun else Story().claimed()).stop()
+
+
+def snapshot_replaced(kept: bool) -> Story:
+    story = Story().started()
+    before = story.open["steps"][0]["before"]
+    return story.change_step(0, before=before if kept else before.replace("192.0.2.10", "192.0.2.11"))
+
+
+def drifted(seen: bool) -> Story:
+    """A human changes the record set before, or after, the snapshot; the batch deletes what is there."""
+    story = Story().claimed()
+    if seen:
+        return story.edit_zone(stranger()).start().submit()
+    return story.start().edit_zone(stranger()).submit()
+
+
+def linode_seen(identity: int) -> Story:
+    return Story().started().begin("l", "linode_dns").find().claim_linode().find().point(identity=identity)
+
+
+def linode_at(target: str) -> Story:
+    return Story().started().begin("l", "linode_dns").find().claim_linode().find().point(target=target)
+
+
+def linode_claimed(after_claim_s: float, before_claim_s: float = 0.0) -> Story:
+    story = Story().started().begin("l", "linode_dns").find().after(before_claim_s).claim_linode()
+    return story.find().after(after_claim_s).point()
+
+
+def verified_ago(seconds: float, skew_s: float = 0.0) -> Story:
+    return Story(skew_s=skew_s).started().after(seconds).submit()
+
+
+def backward_clock(skew_s: float) -> Story:
+    """The worker's clock has been set back after its claim; in true time its lease is long over."""
+    story = Story(skew_s=skew_s).started().after(150)
+    story.offset["a"] = -150.0
+    return story.write()
+
+
+def claim_numbers(**changes: object) -> Story:
+    return Story().begin().load().look().decide().claim(**changes)
+
+
+def vanished(excused: bool) -> Story:
+    story = Story().claimed()
+    if excused:
+        return story.edit(transition=None, phase="steady").rest(expect="")
+    return story.save(transition=None, phase="steady")
+
+
+def version_of(number: int) -> Story:
+    story = Story().begin()
+    story.record = {**story.record, "version": number - 1}
+    return story.save()
+
+
+def version_jumps() -> Story:
+    return Story().begin().save(version=7)
+
+
+def decided(**situation: object) -> Story:
+    return Story().begin().load().look().decide(**situation).claim()
+
+
+def undecided(worker: str) -> Story:
+    return Story().begin("b").begin("a").load().look().decide(worker).claim()
+
+
+def opened_while_open(then: str) -> Story:
+    story = Story().claimed()
+    if then == "another":
+        return story.save(transition={**story.open, "epoch": 5}, epoch=5)
+    if then == "itself, elsewhere":
+        return story.change(reason="another word", target=EAST)
+    return story.change(reason="another word")
+
+
+def claimed_again(epoch: int) -> Story:
+    """A transition is stopped, then one of that epoch is claimed."""
+    story = Story().claimed().stop()
+    story.begin("b").load("b").look("b").decide("b")
+    return story.claim("b", epoch=epoch, started_at=at(0.001))
+
+
+def history_left(*, complete: bool) -> Story:
+    story = Story().completed()
+    return story.rest() if complete else story.rest(history=[])
+
+
+def history_changed() -> Story:
+    story = Story().completed()
+    return story.rest(history=[story.history[0].replace("completed", "stopped")])
+
+
+def settled_step(status: str) -> Story:
+    return Story().started().change_step(2, status=status).change_step(2, status="doing")
+
+
+def still_open_at_rest() -> Story:
+    return Story().started().rest(expect="")
+
+
+def target_also_down(**look: Entry | None) -> Story:
+    return failover_seen(**look)
+
+
+def sent_towards(*, failing: bool) -> Story:
+    """A worker that has switched looks again; then it reasserts, towards a Region that fails or not."""
+    story = Story().started().submit().look(west=TIMED_OUT if failing else None)
+    here = [fence(4, WEST), answer(WEST)]
+    return story.submit(changes=[change for record in here for change in swap(record, record)])
+
+
+CUT_OFF = {"east": TIMED_OUT, "west": REFUSED}
+DENIED = api_error("AccessDeniedException", 400)
+THROTTLED = api_error("ThrottlingException", 503)
+SERVER = api_error("InternalServerError", 500)
+BAD_GATEWAY = api_error("", 502, "http")
+NOT_FOUND = api_error("", 404, "http")
+TLS: Entry = {"type": "RemoteFailure", "symptom": {"kind": "tls", "code": "", "status": 0}}
+
+
+def upsert(story: Story) -> list[Entry]:
+    found = story.batch()
+    return [{**change, "action": "UPSERT"} for change in found if change["action"] == "CREATE"]
+
+
+def still_open_in_history() -> Story:
+    story = Story().started()
+    return story.rest(expect="", history=[json.dumps(story.open)])
+
+
+def late_write(seconds: float) -> Story:
+    return Story().started().after(seconds).write()
+
+
+def write_by(worker: str) -> Story:
+    story = Story().begin("b").started("a")
+    return story.load(worker).write(worker)
+
+
+def halted(is_so: bool) -> Story:
+    return Story().started().save(phase="needs-operator" if is_so else "moving").write()
+
+
+def linode_unclaimed(is_so: bool) -> Story:
+    story = Story().started().begin("l", "linode_dns").load("l").find()
+    return (story if is_so else story.claim_linode()).point()
+
+
+def leased_to(worker: str) -> Story:
+    return Story().claimed("a", lease={"owner": worker, "until": at(120)})
+
+
+def writes_when_over() -> Story:
+    """The late worker writes for its own, ended epoch after it has seen that the epoch is over."""
+    story = Story().started("a").write("a", WEST)
+    return story.edit(transition=None, phase="steady").begin("a").load("a").write("a", EAST, EAST)
+
+
+def sent_unseen(looked: bool) -> Story:
+    return taken_over(121, look=looked).submit("b")
+
+
+def completed_elsewhere(region: str) -> Story:
+    return Story().switched().settle_steps().complete(active=region)
+
+
+def parameter_named(name: str) -> Story:
+    story = Story().started()
+    story.do("a", "parameters.write", region=WEST, name=name, value=WEST)
+    return story
+
+
+def lost(loss_s: float | None, measured: bool) -> Story:
+    story = Story().begin().load().look()
+    story.beats(to_west=5.0 if measured else None)
+    return story.decide().claim(loss_s=loss_s)
+
+
+def healthy_then(seconds: float) -> Story:
+    return Story(active=WEST).healthy().after(seconds - 60).claimed()
+
+
+def parameters(value: str) -> list[Entry]:
+    return [
+        {"region": WEST, "name": PARAMETER, "value": WEST},
+        {"region": EAST, "name": PARAMETER, "value": value},
+    ]
+
+
+def linode_at_rest(region: str) -> Story:
+    found = {"domain_id": 7, "name": "app", "type": "A", "target": LINODE[region], "ttl_sec": 30}
+    return at_rest(linode=[found])
+
+
+def unsent(expect: str) -> Story:
+    notice = {"key": "k", "subject": "switched", "text": "to us-west-2", "at": at(0)}
+    return Story().begin().save(outbox=[notice]).rest(expect)
+
+
+def two_requests(first: str, second: str) -> Story:
+    story = Story()
+    for worker, request in (("a", first), ("b", second)):
+        story.begin(worker, event={"plan": "orders", "action": "failover"}).load(worker)
+        story.look(worker).decide(worker, manual=True)
+        story.claim(worker, manual=True, started_at=at(story.t))
+        last = story.entries[-2]  # the claim's effect: put the request's id into it
+        story.record = {**story.record, "requests": [*story.record["requests"][:-1], request]}
+        for entry in (story.entries[-3], last):
+            entry["record"] = json.dumps(story.record)
+        if worker == "a":
+            story.edit(transition=None, phase="steady")
+    return story
+
+
+def without_situation() -> Story:
+    story = Story().begin().load().look()
+    story.do("a", "store.record_decision", plan="orders", decision={"action": "move", "situation": None})
+    return story.claim()
+
+
+CASES = [
+    # I1
+    case(
+        "a second one opened over an open one",
+        "I1",
+        lambda: opened_while_open("another"),
+        lambda: opened_while_open("itself"),
+        "I20",
+    ),
+    case(
+        "an open one becomes another",
+        "I1",
+        lambda: opened_while_open("itself, elsewhere"),
+        lambda: opened_while_open("itself"),
+    ),
+    case("an epoch claimed twice", "I1", lambda: claimed_again(4), lambda: claimed_again(5), "I3"),
+    # I2
+    case(
+        "a batch without a fence",
+        "I2",
+        batch_of(lambda s: swap(answer(EAST), answer(WEST))),
+        good_batch,
+        "I5",
+    ),
+    case(
+        "an epoch that nobody claimed",
+        "I2",
+        batch_of(lambda s: s.batch(epoch=5)),
+        good_batch,
+        "I4",
+    ),
+    case(
+        "an epoch below one accepted",
+        "I2",
+        lambda: late_batch(refused=False),
+        lambda: late_batch(refused=True),
+        "I4",
+        "I9",
+        "I20",
+    ),
+    case(
+        "records left elsewhere than the claim says",
+        "I2",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, WEST))),
+        good_batch,
+    ),
+    case("an unconditional change", "I2", batch_of(upsert), good_batch, "I9"),
+    case(
+        "a first fence that no record said",
+        "I2",
+        lambda: first_fence(4, EAST),
+        lambda: first_fence(3, EAST),
+    ),
+    case("a first fence of another Region", "I2", lambda: first_fence(3, WEST), lambda: first_fence(3, EAST)),
+    case(
+        "a parameter written for what is over",
+        "I2",
+        lambda: debt(WEST),
+        lambda: debt(EAST),
+        "I4",
+    ),
+    case(
+        "Linode pointed where the record does not head",
+        "I2",
+        lambda: late_linode(sees=False),
+        lambda: late_linode(sees=True),
+    ),
+    case("Linode pointed back", "I2", lambda: linode_at(LINODE[EAST]), lambda: linode_at(LINODE[WEST])),
+    # I3
+    case("a version skipped", "I3", version_jumps, lambda: version_of(6)),
+    case("an epoch skipped", "I3", lambda: claim_numbers(epoch=6), claim_numbers),
+    case("a transition gone without a history", "I3", lambda: vanished(False), lambda: vanished(True)),
+    case("history lost", "I3", lambda: history_left(complete=False), lambda: history_left(complete=True)),
+    case("history changed", "I3", history_changed, lambda: history_left(complete=True)),
+    case("history of what is still open", "I3", still_open_in_history, still_open_at_rest),
+    case("a settled step opened", "I3", lambda: settled_step("done"), lambda: settled_step("failed")),
+    # I4
+    case("an effect after the lease", "I4", lambda: late_write(120), lambda: late_write(119.9)),
+    case("an effect on another's lease", "I4", lambda: write_by("b"), lambda: write_by("a")),
+    case("an effect when the record says halted", "I4", lambda: halted(True), lambda: halted(False)),
+    case("a clock that stands still", "I4", lambda: backward_clock(0), lambda: backward_clock(15.1)),
+    case("nothing is owed", "I4", lambda: debt(owed=False), debt),
+    case("a step claim that has ended", "I4", lambda: linode_claimed(90), lambda: linode_claimed(89.9)),
+    case("a step not claimed", "I4", lambda: linode_unclaimed(True), lambda: linode_unclaimed(False)),
+    case("a lease taken too early", "I4", lambda: taken_over(119), lambda: taken_over(120)),
+    case("a lease longer than a lease", "I4", lambda: lease_of(121), lambda: lease_of(120)),
+    case("a lease given to another", "I4", lambda: leased_to("b"), lambda: leased_to("a")),
+    case("a write that corrects nothing", "I4", writes_when_over, lambda: corrected(seen=True)),
+    # I5
+    case("verified too long ago", "I5", lambda: verified_ago(31), lambda: verified_ago(30)),
+    case(
+        "verified too long ago, clocks allowed for",
+        "I5",
+        lambda: verified_ago(33, skew_s=1),
+        lambda: verified_ago(32, skew_s=1),
+    ),
+    case("taken over and not looked", "I5", lambda: sent_unseen(False), lambda: sent_unseen(True)),
+    case("verified_at invented", "I5", lambda: claim_numbers(verified_at=at(5)), claim_numbers),
+    case(
+        "a Linode step claimed on an old look",
+        "I5",
+        lambda: linode_claimed(0, before_claim_s=31),
+        lambda: linode_claimed(0, before_claim_s=30),
+    ),
+    # I6
+    case(
+        "an answer deleted",
+        "I6",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, WEST)) + swap(answer(EAST), None)),
+        good_batch,
+        "I2",
+    ),
+    case(
+        "an answer outside the plan",
+        "I6",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, WEST)) + swap(answer(EAST), stranger())),
+        good_batch,
+        "I2",
+    ),
+    # I7
+    case("not INSYNC", "I7", lambda: completed_without("no"), completed_without),
+    case("INSYNC not asked", "I7", lambda: completed_without("insync"), completed_without),
+    case("not read back", "I7", lambda: completed_without("read"), completed_without),
+    case(
+        "read back before INSYNC",
+        "I7",
+        lambda: completed_without("insync", "insync first"),
+        completed_without,
+    ),
+    case("a parameter not read back", "I7", lambda: completed_without("parameter"), completed_without),
+    case("Linode not read back", "I7", lambda: completed_without("linode"), completed_without),
+    case(
+        "the target's own parameter owed",
+        "I7",
+        lambda: completed_without(west="owed"),
+        lambda: completed_without(east="owed"),
+    ),
+    case("a step failed", "I7", lambda: completed_without(west="failed"), completed_without),
+    case(
+        "the record moved elsewhere",
+        "I7",
+        lambda: completed_elsewhere(EAST),
+        lambda: completed_elsewhere(WEST),
+    ),
+    # I8
+    case(
+        "a stranger's record",
+        "I8",
+        batch_of(lambda s: s.batch() + swap(None, stranger(name="b.example.com"))),
+        good_batch,
+    ),
+    case("a Linode id never looked up", "I8", lambda: linode_seen(2), lambda: linode_seen(1)),
+    case(
+        "a Linode target in no plan",
+        "I8",
+        lambda: linode_at("203.0.113.99"),
+        lambda: linode_at(LINODE[WEST]),
+        "I2",
+    ),
+    case(
+        "a stranger's parameter", "I8", lambda: parameter_named("/other"), lambda: parameter_named(PARAMETER)
+    ),
+    # I9
+    case("deletes what the snapshot did not see", "I9", lambda: drifted(False), lambda: drifted(True)),
+    case("no snapshot", "I9", lambda: Story().claimed().submit(), good_batch),
+    case("a snapshot replaced", "I9", lambda: snapshot_replaced(False), lambda: snapshot_replaced(True)),
+    # I10 to I13
+    case(
+        "denied is no evidence",
+        "I10",
+        lambda: failover_seen(east_read=DENIED, east_beat=DENIED),
+        lambda: failover_seen(east_read=DENIED),
+        "I13",
+    ),
+    case(
+        "throttled is no evidence",
+        "I10",
+        lambda: failover_seen(east=THROTTLED),
+        lambda: failover_seen(east=SERVER),
+        "I13",
+    ),
+    case(
+        "our TLS is no evidence",
+        "I10",
+        lambda: failover_seen(east_http=TLS),
+        lambda: failover_seen(east_http=BAD_GATEWAY),
+        "I13",
+    ),
+    case(
+        "their 404 is no evidence",
+        "I10",
+        lambda: failover_seen(east_http=NOT_FOUND),
+        lambda: failover_seen(east_http=REFUSED),
+        "I13",
+    ),
+    case("cut off", "I10", lambda: failover_seen(**CUT_OFF), failover_seen, "I5", "I12"),
+    case("nothing failed", "I11", lambda: failover_seen(east=None), failover_seen, "I13"),
+    case("never looked", "I11", lambda: Story().begin().load().decide().claim(), failover_seen, "I5", "I13"),
+    case("both down", "I12", lambda: failover_seen(west_http=BAD_GATEWAY), failover_seen, "I5"),
+    case(
+        "one kind alone", "I13", lambda: failover_seen(east_http=None), lambda: failover_seen(east_read=None)
+    ),
+    # I14
+    case("replication unknown one way", "I14", lambda: measured(to_east=None), measured),
+    case("replication unknown the other way", "I14", lambda: measured(to_west=None), measured),
+    case("replication slow", "I14", lambda: measured(to_west=31), lambda: measured(to_west=30)),
+    case("a loss not recorded", "I14", lambda: lost(None, measured=True), lambda: lost(None, measured=False)),
+    # I15
+    case("within the cooldown", "I15", lambda: cooled(3590), lambda: cooled(3660)),
+    case("within the record's cooldown", "I15", lambda: cooled_by_record(1), lambda: cooled_by_record(0)),
+    # I16
+    case("not healthy for long", "I16", lambda: failback(19), lambda: failback(20)),
+    case("a relapse", "I16", lambda: failback(at_6="unhealthy"), lambda: failback(at_5="unhealthy")),
+    case("a relapse to unknown", "I16", lambda: failback(at_20="unknown"), lambda: failback(at_3="unknown")),
+    case("samples long ago", "I16", lambda: healthy_then(181), lambda: healthy_then(119)),
+    case("no samples", "I16", lambda: Story(active=WEST).claimed(), failback),
+    # I17
+    case("a batch in a pause", "I17", lambda: paused_before("batch"), lambda: paused_before("unseen")),
+    case(
+        "a parameter in a pause",
+        "I17",
+        lambda: paused_before("parameter"),
+        lambda: paused_before("parameter", manual=True),
+    ),
+    case(
+        "Linode in a pause",
+        "I17",
+        lambda: paused_before("linode"),
+        lambda: paused_before("linode", manual=True),
+    ),
+    case("a debt in a pause", "I17", lambda: debt(paused=True), debt),
+    case(
+        "a claim in a pause",
+        "I17",
+        lambda: Story().edit(paused=True).claimed(),
+        lambda: Story().edit(paused=False).claimed(),
+    ),
+    # I18
+    case("open at rest", "I18", lambda: Story().started().rest(), still_open_at_rest),
+    case(
+        "a record set elsewhere at rest",
+        "I18",
+        lambda: at_rest(zones={ZONE: [answer(EAST), fence(4, WEST)]}),
+        at_rest,
+    ),
+    case(
+        "a fence elsewhere at rest",
+        "I18",
+        lambda: at_rest(zones={ZONE: [answer(WEST), fence(3, EAST)]}),
+        at_rest,
+    ),
+    case(
+        "a parameter elsewhere at rest",
+        "I18",
+        lambda: at_rest(parameters=parameters(EAST)),
+        lambda: at_rest(parameters=parameters(WEST)),
+    ),
+    case("Linode elsewhere at rest", "I18", lambda: linode_at_rest(EAST), lambda: linode_at_rest(WEST)),
+    case("a notice unsent at rest", "I18", lambda: unsent("steady"), lambda: unsent("")),
+    # I19
+    case(
+        "towards a failing Region",
+        "I19",
+        lambda: sent_towards(failing=True),
+        lambda: sent_towards(failing=False),
+    ),
+    case("stopped midway", "I19", lambda: stopped(begun=True), lambda: stopped(begun=False)),
+    # I20
+    case("a zone changed twice in one epoch", "I20", second_batch, reasserted),
+    case(
+        "an event with two effects",
+        "I20",
+        lambda: steady_requests(("e", "completed"), ("e", "")),
+        lambda: steady_requests(("e", "stopped"), ("e", "")),
+    ),
+    case(
+        "a request with two effects",
+        "I20",
+        lambda: two_requests("r1", "r1"),
+        lambda: two_requests("r1", "r2"),
+    ),
+    case("a stale event", "I20", lambda: aged(901), lambda: aged(900)),
+    case(
+        "a stale event, clocks allowed for", "I20", lambda: aged(921, skew_s=10), lambda: aged(919, skew_s=10)
+    ),
+    # I21
+    case(
+        "left to humans",
+        "I21",
+        lambda: with_policy(failover="manual"),
+        lambda: with_policy(failback="manual"),
+    ),
+    # I22
+    case("a notice dropped unsent", "I22", lambda: published(False), lambda: published(True)),
+    case(
+        "a notification's error ends a worker",
+        "I22",
+        lambda: ended_with(other=False),
+        lambda: ended_with(other=True),
+    ),
+    # I23
+    case("no decision", "I23", lambda: Story().begin().load().look().claim(), decided),
+    case("another worker's decision", "I23", lambda: undecided("b"), lambda: undecided("a")),
+    case("a decision that does not follow: paused", "I23", lambda: decided(paused=True), decided),
+    case("a decision that does not follow: healthy", "I23", lambda: decided(source="healthy"), decided),
+    case("a decision that does not follow: target", "I23", lambda: decided(target="unknown"), decided),
+    case("a decision without its inputs", "I23", without_situation, decided),
+    # I24
+    case("a secret", "I24", lambda: secret_in("Bearer s3cr3t-token"), lambda: secret_in("Bearer ***")),
+]
+
+
+@pytest.mark.parametrize("found", CASES, ids=lambda found: f"{found.broken} {found.name}")
+def test_a_history_that_breaks_a_rule_is_blamed_for_it(found: Case) -> None:
+    assert found.violation().broken == {found.broken} | found.also
+
+
+@pytest.mark.parametrize("found", CASES, ids=lambda found: f"{found.broken} {found.name}")
+def test_a_near_miss_is_not_blamed(found: Case) -> None:
+    assert found.broken not in found.near_miss().broken
+
+
+def test_every_invariant_has_a_case() -> None:
+    assert {found.broken for found in CASES} == {f"I{number}" for number in range(1, 25)}
+
+
+def test_the_stories_without_a_fault_are_blamed_for_nothing() -> None:
+    assert Story().completed().rest().broken == set()
+    assert Story(active=WEST).healthy().completed().rest().broken == set()
+    assert ANSWERS[EAST] != ANSWERS[WEST]
