@@ -28,6 +28,9 @@ HOOKS = (
 )
 Handler = Callable[[Entry], None]
 
+# What reading a history that is none runs into.
+WRONG = (KeyError, TypeError, AttributeError, IndexError, ValueError)
+
 
 class Judge:
     """One history under judgement."""
@@ -37,7 +40,10 @@ class Judge:
         if not entries or entries[0].get("kind") != "plan":
             raise BadHistory("entry 0: a history begins with its plan")
         self.entries = entries
-        self.facts = Facts(PlanFacts(entries[0]), entries[0].get("zones", {}))
+        try:
+            self.facts = Facts(PlanFacts(entries[0]), entries[0].get("zones", {}))
+        except WRONG as error:
+            raise _bad(entries[0], error) from error
         self.rules = [rule(self.facts) for rule in RULES]
         self.hooks: dict[str, list[Callable[..., None]]] = {
             hook: [getattr(rule, hook) for rule in self.rules if _overrides(rule, hook)] for hook in HOOKS
@@ -86,9 +92,8 @@ class Judge:
                     handler(entry)
                 if kind == "reply" and "error" in entry:
                     workers[entry["worker"]].errors.append((entry["op"], entry["error"]["type"]))
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-            what = f"{entry.get('kind')} {entry.get('op', '')}".rstrip()
-            raise BadHistory(f"entry {entry.get('n')} ({what}): {type(error).__name__}: {error}") from error
+        except WRONG as error:
+            raise _bad(entry, error) from error
         found = [violation for rule in self.rules for violation in rule.violations]
         if self.facts.plan.secrets:
             found += evidence.find_secrets(self.entries, self.facts.plan.secrets)
@@ -253,6 +258,13 @@ class Judge:
             if key in self.facts.plan.linode:
                 worker.found.update({(key[0], record["id"]): key for record in entry["result"]})
         self._tell("told", entry, call, worker)
+
+
+def _bad(entry: Entry, error: Exception) -> BadHistory:
+    if isinstance(error, BadHistory):
+        return error
+    what = f"{entry.get('kind')} {entry.get('op', '')}".rstrip()
+    return BadHistory(f"entry {entry.get('n')} ({what}): {type(error).__name__}: {error}")
 
 
 def _overrides(rule: Rule, hook: str) -> bool:
