@@ -233,7 +233,7 @@ def notification_fails() -> RecordedWorld:
     world.failover()
     world.deliver_switch()
     world.notifier.failure = None
-    world.clock.advance(60)
+    world.clock.advance(61)
     world.tick()
     return world
 

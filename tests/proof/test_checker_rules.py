@@ -112,6 +112,14 @@ def taken_over(after_s: float, skew_s: float = 0.0, look: bool = True) -> Story:
     return story.change("b", lease={"owner": "b", "until": until}, **verified)
 
 
+def ahead(seconds: float) -> Story:
+    """The claimer's clock is ahead; another worker looks at its lease at once."""
+    story = Story(skew_s=seconds)
+    story.offset["a"] = seconds
+    story.started("a").begin("b", "failback").load("b").look("b")
+    return story.change("b", lease={"owner": "b", "until": at(120)}, verified_at=story.clock("b"))
+
+
 def lease_of(seconds: float) -> Story:
     return Story().claimed("a", lease={"owner": "a", "until": at(seconds)})
 
@@ -567,6 +575,7 @@ CASES = [
     case("a step claim that has ended", "I4", lambda: linode_claimed(90), lambda: linode_claimed(89.9)),
     case("a step not claimed", "I4", lambda: linode_unclaimed(True), lambda: linode_unclaimed(False)),
     case("a lease taken too early", "I4", lambda: taken_over(119), lambda: taken_over(120)),
+    case("a lease of a clock ahead", "I4", lambda: ahead(30), lambda: ahead(30.1)),
     case("a lease longer than a lease", "I4", lambda: lease_of(121), lambda: lease_of(120)),
     case("a lease given to another", "I4", lambda: leased_to("b"), lambda: leased_to("a")),
     case("a write that corrects nothing", "I4", writes_when_over, lambda: corrected(seen=True)),
