@@ -6,8 +6,11 @@ the effect in the history, as in the world.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from proof.checker import Violation, check
@@ -23,15 +26,18 @@ from proof.history import (
     record_set,
     result_of,
 )
+from region_failover.domain.codec import load_health, load_state
 from region_failover.domain.plan import Plan
-from region_failover.domain.zone import RecordSet, fence_name
+from region_failover.domain.state import PlanState, Transition
+from region_failover.domain.verdict import HealthRecord
+from region_failover.domain.zone import RecordSet
 from region_failover.ports import Ports
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
 from region_failover.service.probe import run_probe
 from region_failover.service.record import Deadline
-from tests.fakes import MAXIMUM_AGE, NOON, PLAN, FakeClock, Faults, Killed, World
+from tests.fakes import MAXIMUM_AGE, NOON, PLAN, FakeClock, Faults, Killed, MemoryStore, World
 
 T = TypeVar("T")
 
@@ -42,6 +48,90 @@ FUNCTIONS: dict[Callable[..., Any], str] = {
 }
 
 
+# What may happen 'before' or 'after' a call's effect: told when, which worker, which operation.
+Hook = Callable[[str, str, str], None]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a record")
+
+
+_encode = json.JSONEncoder(default=_plain, sort_keys=True).encode
+_texts: dict[int, tuple[Any, str]] = {}  # by identity, with the record itself, so that none is reused
+
+
+def text_of(record: Any) -> str:
+    """Return what the product's `codec.dump` returns, much faster: thousands of runs are judged."""
+    known = _texts.get(id(record))
+    if known is not None:
+        return known[1]
+    if len(_texts) > 2000:
+        _texts.clear()
+    text = _encode(record)
+    _texts[id(record)] = (record, text)
+    return text
+
+
+_load_state = lru_cache(maxsize=1024)(load_state)
+_load_health = lru_cache(maxsize=1024)(load_health)
+
+
+class TextStore(MemoryStore):
+    """The fake of the state table, made fast: records are frozen, so equal texts may share one."""
+
+    def load_state(self, plan: str) -> PlanState | None:
+        found = self._around("store.load_state", lambda: self.states.get(plan))
+        return _load_state(found[1]) if found else None
+
+    def save_state(self, state: PlanState, expected: int, ended: Transition | None = None) -> bool:
+        def save() -> bool:
+            if self.states.get(state.plan, (0, ""))[0] != expected:
+                return False
+            if ended is not None and (state.plan, ended.epoch, ended.started_at) in self.history:
+                return False
+            self.states[state.plan] = (state.version, text_of(state))
+            self.epochs.append(state.epoch)
+            if ended is not None:
+                self.history[state.plan, ended.epoch, ended.started_at] = text_of(ended)
+            return True
+
+        return self._around("store.save_state", save)
+
+    def load_health(self, plan: str) -> HealthRecord | None:
+        found = self._around("store.load_health", lambda: self.healths.get(plan))
+        return _load_health(found[1]) if found else None
+
+    def save_health(self, record: HealthRecord, expected: int) -> bool:
+        def save() -> bool:
+            if self.healths.get(record.plan, (0, ""))[0] != expected:
+                return False
+            self.healths[record.plan] = (record.version, text_of(record))
+            return True
+
+        return self._around("store.save_health", save)
+
+
+def _asked(operation: str, arguments: Any, named: Any) -> Entry:
+    """Return a call's data; records by `text_of`."""
+    if operation == "store.save_state":
+        state, expected, *rest = arguments
+        ended = rest[0] if rest else named.get("ended")
+        text = None if ended is None else text_of(ended)
+        return {"plan": state.plan, "expected": expected, "record": text_of(state), "ended": text}
+    if operation == "store.save_health":
+        record, expected = arguments
+        return {"plan": record.plan, "expected": expected, "record": text_of(record)}
+    return data_of(operation, arguments, named)
+
+
+def _answered(result: Any) -> Any:
+    return text_of(result) if isinstance(result, PlanState | HealthRecord) else result_of(result)
+
+
 class Tape:
     """Writes a world's history; knows which call is under way, so that a fake's effect finds its call."""
 
@@ -49,6 +139,7 @@ class Tape:
         self.clock = clock
         self.history = History()
         self.under_way: list[tuple[int, str, str, Entry]] = []  # (call, worker, operation, data)
+        self.hook: Hook | None = None
 
     def add(self, kind: str, **data: Any) -> int:
         """Add an entry now."""
@@ -56,19 +147,27 @@ class Tape:
 
     def run(self, worker: str, operation: str, call: Callable[..., T], arguments: Any, named: Any) -> T:
         """Make a call and write it down with its reply; a worker that is killed has none."""
-        data = data_of(operation, arguments, named)
+        data = _asked(operation, arguments, named)
         who = {"worker": worker, "op": operation}
         number = self.add("call", **who, clock=self.clock.at.isoformat(), **data)
         self.under_way.append((number, worker, operation, data))
         try:
-            result = call(*arguments, **named)
+            self._meet("before", worker, operation)
+            try:
+                result = call(*arguments, **named)
+            finally:
+                self._meet("after", worker, operation)
         except Exception as error:
             self.add("reply", call=number, **who, error=error_of(error))
             raise
         finally:
             self.under_way.pop()
-        self.add("reply", call=number, **who, result=result_of(result))
+        self.add("reply", call=number, **who, result=_answered(result))
         return result
+
+    def _meet(self, when: str, worker: str, operation: str) -> None:
+        if self.hook is not None:
+            self.hook(when, worker, operation)
 
     def note_effect(self, operation: str, result: Any) -> None:
         """Write down what the call under way has just done."""
@@ -116,10 +215,17 @@ class RecordedWorld(World):
         super().__init__(plan)
         self.tape = Tape(self.clock)
         self.faults = RecordingFaults(self.tape)
+        self.store = TextStore(self.faults)
         for fake in self._fakes():
             fake.faults = self.faults
-        about = describe(plan, NOON.isoformat(), MAXIMUM_AGE.total_seconds())
-        self.tape.add("plan", **{**about, "skew_s": 0.0, "zones": self._zones(), **more})
+        self._about = {**describe(plan, NOON.isoformat(), MAXIMUM_AGE.total_seconds()), "skew_s": 0.0, **more}
+        self.tape.add("plan", **self._about, zones=self._zones())
+
+    def begin_anew(self) -> None:
+        """Forget the history so far; the new one begins with the world, and the record, as they are."""
+        self.tape.history = History()
+        self.tape.add("plan", **self._about, zones=self._zones())
+        self.tape.add("world", what="found", record=self.store.states.get(self.plan.name, (0, None))[1])
 
     def _fakes(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in PORTS)
@@ -219,6 +325,3 @@ class RecordedWorld(World):
         """End the history, and return what the checker says."""
         self.rest(expect)
         return check(self.entries)
-
-
-__all__ = ["RecordedWorld", "RecordingFaults", "Tape", "fence_name"]
