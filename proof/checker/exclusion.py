@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from proof.checker.facts import Facts, Save, Worker
+from proof.checker.facts import CLOCKS_AGREE_S, Facts, Save, Worker
 from proof.checker.reading import (
     Batch,
     Record,
@@ -15,9 +15,6 @@ from proof.checker.reading import (
     seconds_between,
 )
 from proof.checker.rule import SLACK_S, Entry, Rule
-
-# What one machine's clock may be ahead of another's before its times are not believed.
-CLOCKS_AGREE_S = 30.0
 
 
 class OneOpenTransition(Rule):
@@ -259,7 +256,8 @@ class LeaseHeld(Rule):
     Now is the worker's own clock at the call; in true time, its lease was written no longer ago than a
     lease lasts, clocks' errors allowed for. `linode_dns` goes by its own claim of the step. Not bound to a
     lease: the first fence, where there is no transition; what is owed (steady, still owed, to the active
-    Region); the correction of one's own write after a newer epoch was seen.
+    Region); the correction of one's own write after a newer epoch was seen; for a while after a move, on a
+    steady record, what points at the active Region: it puts back what a late writer has written.
     """
 
     invariant = "I4"
@@ -279,6 +277,8 @@ class LeaseHeld(Rule):
         if self.facts.is_correction(worker, key):
             return
         if seen and seen.transition is None and seen.owes(*key) and entry["value"] == seen.active:
+            return
+        if self.facts.puts_back(worker, entry, entry["value"]):
             return
         text = self._problem(entry, worker, None)
         if text:
@@ -309,6 +309,8 @@ class LeaseHeld(Rule):
     def pointing(self, entry: Entry, worker: Worker) -> None:
         """Judge a Linode write."""
         if self.facts.is_linode_correction(worker):
+            return
+        if self.facts.puts_back(worker, entry, self.facts.pointed_at(worker, entry)):
             return
         text = self._problem_with_step(entry, worker)
         if text:

@@ -20,9 +20,16 @@ from proof.checker.reading import (
     fault_of,
     is_transport,
     key_of,
+    seconds_between,
 )
 
 Entry = dict[str, Any]
+# What one machine's clock may be ahead of another's before its times are not believed.
+CLOCKS_AGREE_S = 30.0
+
+# For so long after a move, what a late writer has written is put back.
+LATE_WRITERS_S = 900.0
+
 Check = tuple[str, str, str]  # (Region, kind of evidence, name)
 
 PRIMARY, STANDBY = "primary", "standby"
@@ -252,6 +259,20 @@ class Facts:
         """Return whether a Linode write follows an epoch that is newer than the one worked on."""
         earlier = worker.step_epoch
         return earlier is not None and worker.seen is not None and worker.seen.epoch > earlier
+
+    def puts_back(self, worker: Worker, entry: Entry, region: str) -> bool:
+        """Return whether a write puts back what a late writer may have written: a short time after a move,
+        on a steady record, and what it writes is the active Region's."""
+        seen = worker.seen
+        if seen is None or seen.transition is not None or seen.moved_at is None or seen.active != region:
+            return False
+        return -CLOCKS_AGREE_S <= seconds_between(entry["clock"], seen.moved_at) <= LATE_WRITERS_S
+
+    def pointed_at(self, worker: Worker, entry: Entry) -> str:
+        """Return the Region at which a Linode write points, '' for none of the plan's."""
+        planned = worker.found.get((entry["domain_id"], entry["record_id"]))
+        by_region = self.plan.linode.get(planned, {}) if planned else {}
+        return next((r for r, (target, _) in by_region.items() if target == entry["target"]), "")
 
     def verified(self, worker: Worker, region: str) -> Answer | None:
         """Return the oldest of the newest good answers of a Region's checks; None unless each has one."""

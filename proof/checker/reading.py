@@ -80,6 +80,7 @@ class Record:
         "active",
         "cooldown_until",
         "epoch",
+        "moved_at",
         "outbox",
         "owed",
         "paused",
@@ -98,6 +99,7 @@ class Record:
         self.phase: str = found["phase"]
         self.paused: bool = found["paused"]
         self.cooldown_until: str | None = found["cooldown_until"]
+        self.moved_at: str | None = found.get("moved_at")
         self.owed: list[dict[str, Any]] = found["owed"]
         self.outbox: list[dict[str, Any]] = found["outbox"]
         self.requests: list[str] = found.get("requests", [])

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from region_failover.domain.errors import MalformedEvent
-from region_failover.domain.state import STEP_LEASE, Phase, StepStatus
+from region_failover.domain.state import LATE_WRITERS_WITHIN, STEP_LEASE, Phase, StepStatus
 from region_failover.domain.trigger import SWITCH_REQUESTED
 from region_failover.ports import LinodeRecordState
 from region_failover.service.linode import handle_linode
-from tests.fakes import EAST, PLAN, TIMED_OUT, WEST, Killed, World, rounded
+from tests.fakes import EAST, PARAMETER, PLAN, TIMED_OUT, WEST, Killed, World, rounded
 
 KEY = "linode records"
 TWO = replace(
@@ -221,3 +221,60 @@ def test_a_request_that_comes_minutes_late_waits_for_the_target_to_be_verified_a
     world.tick()
     world.deliver_switch()
     assert targets(world) == STANDBYS
+
+
+# late writers: Linode and SSM cannot refuse them
+
+
+def moved(world: World) -> World:
+    world.deliver_switch()
+    assert world.state.phase is Phase.STEADY
+    return world
+
+
+def test_what_a_dead_late_worker_wrote_at_linode_is_put_back_by_a_tick(world: World) -> None:
+    moved(world)
+    world.linode.point(123456, 1, "203.0.113.10", 30)
+    world.clock.advance(60)
+    world.tick()
+    world.deliver_switch()
+    assert world.linode.records[123456][0].target == "198.51.100.50"
+
+
+def test_what_a_dead_late_worker_wrote_into_a_parameter_is_put_back_by_a_tick(world: World) -> None:
+    moved(world)
+    world.parameters.values[WEST, PARAMETER] = EAST
+    world.clock.advance(60)
+    world.tick()
+    assert world.parameters.values[WEST, PARAMETER] == WEST
+
+
+def test_what_is_right_is_only_looked_at(world: World) -> None:
+    moved(world)
+    linode, parameters = len(world.linode.writes), len(world.parameters.writes)
+    world.repair_region(EAST)
+    world.tick()  # pays what is owed in the primary
+    for _ in range(3):
+        world.clock.advance(60)
+        world.tick()
+        world.deliver_switch()
+    assert len(world.linode.writes) == linode
+    assert len(world.parameters.writes) == parameters + 1
+
+
+@pytest.mark.parametrize("why", ["long ago", "paused", "foreign"])
+def test_nobody_else_is_fought(world: World, why: str) -> None:
+    """Later than any worker of the move can be, in a pause, or with a value outside the plan: hands off."""
+    moved(world)
+    value = "somewhere-else" if why == "foreign" else EAST
+    world.parameters.values[WEST, PARAMETER] = value
+    target = "203.0.113.99" if why == "foreign" else "203.0.113.10"
+    world.linode.point(123456, 1, target, 30)
+    if why == "paused":
+        world.edit_state(paused=True)
+    world.clock.advance(LATE_WRITERS_WITHIN.total_seconds() + 1 if why == "long ago" else 60)
+    world.tick()
+    world.deliver_switch()
+    world.linode_dns(detail(world))  # the move's own request, delivered once more
+    assert world.parameters.values[WEST, PARAMETER] == value
+    assert world.linode.records[123456][0].target == target
