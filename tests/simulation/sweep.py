@@ -6,7 +6,7 @@ import gc
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _counted(found: Judged) -> Counter[str]:
     return counted
 
 
-def shorten(script: Script) -> Judged:
+def shorten(script: Script, judge: Callable[[Script], Judged] = judge) -> Judged:
     """Return the world with everything left out that its violation does not need."""
     best = judge(script)
     aim = best.invariants
