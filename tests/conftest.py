@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,9 +33,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def sweep(pytestconfig: pytest.Config) -> Iterator[Sweep]:
+def sweep(pytestconfig: pytest.Config) -> Sweep:
     """The simulation's sweep, which has been running beside the tests before this one."""
-    yield pytestconfig.stash[SWEEP]
+    return pytestconfig.stash[SWEEP]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
