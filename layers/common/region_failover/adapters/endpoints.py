@@ -8,7 +8,7 @@ from typing import Any
 
 import urllib3
 
-from region_failover.adapters.symptoms import symptom_of
+from region_failover.adapters.symptoms import causes, symptom_of
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.symptom import Kind, Symptom
 
@@ -57,6 +57,8 @@ def _symptom(error: Exception) -> Symptom:
         (urllib3.exceptions.LocationParseError, Kind.SETTINGS),
         (urllib3.exceptions.ProtocolError, Kind.REFUSED),
     )
+    if any(isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError) for below in causes(error)):
+        return Symptom(Kind.REFUSED, detail=str(error)[:300])  # hung up in the middle of the handshake
     for kind_of_error, kind in kinds:
         if isinstance(error, kind_of_error):
             return Symptom(kind, detail=str(error)[:300])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from botocore import exceptions as aws
@@ -36,24 +36,33 @@ def symptom_of(error: BaseException) -> Symptom:
         found = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return Symptom(Kind.API, str(found.get("Code", "")), int(status), error.operation_name)
-    if _names_no_host(error):
-        return Symptom(Kind.NO_SUCH_NAME, detail=_short(error))
+    for below in causes(error):  # name resolution and a cut-off handshake come wrapped in other errors
+        if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
+            return Symptom(Kind.NO_SUCH_NAME, detail=_short(error))
+        if isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return Symptom(Kind.REFUSED, detail=_short(error))
     for types, kind in _KINDS:
         if isinstance(error, types):
             return Symptom(kind, detail=_short(error))
     return Symptom(Kind.UNKNOWN, detail=f"{type(error).__name__}: {_short(error)}")
 
 
-def _names_no_host(error: BaseException) -> bool:
-    """Return whether name resolution failed somewhere below: botocore wraps it in EndpointConnectionError."""
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what is below it, however a library has wrapped it."""
+    waiting: list[object] = [error]
     seen: set[int] = set()
-    below: object = error
-    while isinstance(below, BaseException) and id(below) not in seen:
-        seen.add(id(below))
-        if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
-            return True
-        below = below.__cause__ or below.__context__ or getattr(below, "kwargs", {}).get("error")
-    return False
+    while waiting:
+        found = waiting.pop(0)
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        waiting += [
+            found.__cause__,
+            found.__context__,
+            getattr(found, "kwargs", {}).get("error"),
+            *found.args,
+        ]
 
 
 def _short(error: BaseException) -> str:

@@ -25,7 +25,9 @@ class Tables:
     @remote
     def read(self, region: str, table: str) -> None:
         """Count at most one item: a read of the data plane that returns no data and needs no key schema."""
-        self._dynamodb(region).scan(TableName=table, Limit=1, Select="COUNT")
+        answer = self._dynamodb(region).scan(TableName=table, Limit=1, Select="COUNT")
+        if "Count" not in answer:  # a body that is no DynamoDB answer reads as an empty one
+            raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"{table}: the answer has no count"))
 
     @remote
     def write_heartbeat(self, region: str, key: str, at: datetime) -> None:

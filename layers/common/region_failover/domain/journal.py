@@ -84,10 +84,19 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         steps=request.steps,
         loss_s=request.loss_s,
     )
-    requests = (*state.requests, request.request)[-REQUESTS_KEPT:] if request.manual else state.requests
-    return replace(
-        state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), requests=requests
-    )
+    claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=())
+    return (remember_request(claimed, request.request) if request.manual else None) or claimed
+
+
+def remember_request(state: PlanState, request: str) -> PlanState | None:
+    """Return the state with a manual request answered: delivered again it has no effect (I20).
+
+    Also one that was held: what it meant ('leave the active Region') means another thing after a move. None
+    if it is known already.
+    """
+    if not request or request in state.requests:
+        return None
+    return replace(state, requests=(*state.requests, request)[-REQUESTS_KEPT:])
 
 
 def _cooling(state: PlanState, now: datetime) -> bool:

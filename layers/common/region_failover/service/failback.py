@@ -14,7 +14,7 @@ from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.failover import carry_out, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
-from region_failover.service.record import Deadline, ensure_state, send_left_behind
+from region_failover.service.record import Deadline, answered, ensure_state, send_left_behind
 from region_failover.service.switches import pay_debts, undo_late_writes
 from region_failover.service.transition import resume
 
@@ -35,7 +35,9 @@ def handle_failback(
         plans,
         triggers,
         deadline,
-        lambda plan, trigger: look_after(ports, plan, trigger, deadline, maximum_age),
+        lambda plan, trigger: answered(
+            ports, plan, trigger, look_after(ports, plan, trigger, deadline, maximum_age)
+        ),
     )
 
 

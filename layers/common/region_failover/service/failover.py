@@ -21,7 +21,7 @@ from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.judge import raise_alarm, record, situation_of
 from region_failover.service.observe import Observation, observe, pair
-from region_failover.service.record import Deadline, ensure_state
+from region_failover.service.record import Deadline, answered, ensure_state
 from region_failover.service.switches import obstacle, plan_steps
 from region_failover.service.transition import open_transition, survey
 
@@ -42,7 +42,9 @@ def handle_failover(
         plans,
         triggers,
         deadline,
-        lambda plan, trigger: fail_over(ports, plan, trigger, deadline, maximum_age),
+        lambda plan, trigger: answered(
+            ports, plan, trigger, fail_over(ports, plan, trigger, deadline, maximum_age)
+        ),
     )
 
 

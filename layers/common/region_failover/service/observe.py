@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
+from region_failover.domain.state import CLOCKS_AGREE
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
     CheckResult,
@@ -149,6 +150,8 @@ def _follow(ports: Ports, plan: Plan, writer: str, reader: str, expected: dateti
     while True:
         seen = ports.tables.read_heartbeat(reader, key)
         now = ports.clock.now()
+        if seen is not None and seen > now + CLOCKS_AGREE:  # of a clock far ahead: it would read as no lag
+            seen = None
         arrived = seen is not None and (expected is None or seen >= expected)
         if arrived or expected is None or now >= give_up:
             return None if seen is None else max(0.0, (now - seen).total_seconds())
