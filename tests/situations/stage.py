@@ -1,0 +1,569 @@
+"""Read a situation's file, and play it: set the world up as it says, start the real flow, see what comes.
+
+A file says only what is not as usual. As usual means: the traffic is at the primary and nothing is under way,
+everything has answered well for half an hour, replication takes 0.4 s, the plan is that of `tests/fakes.py`
+(automatic failover, failback by hand), and an alarm of this moment starts the failover function.
+
+    what                     one or two sentences: what is the matter
+    [start]                  what started us
+      by                     'alarm', 'unhealthy event', 'schedule', 'manual failover', 'manual failback'
+      age                    how old the event is
+      alarm                  the state it tells of: 'ALARM', 'OK', 'INSUFFICIENT_DATA'
+      suppressed, muted      true where CloudWatch says so
+      force                  true where the human insists
+      again                  true where the same request has been delivered, and carried out, before
+    [policy]                 failover, failback, healthy_for, cooldown, max_replication_lag
+    [record]                 what the state record says
+      active                 'primary' or 'standby'
+      paused                 true or false
+      cooldown               how much is left of it
+      phase                  'needs-operator' (with [open])
+      lost, unreachable      true: the table is empty, or does not answer
+    [open]                   a transition was begun, and its worker died just before [now]; its lease is 120 s
+      died                   'after the claim', 'before its batch', 'after its batch', 'waiting for Linode'
+      by                     'alarm' or 'human'
+    [[earlier]], [now]       what the checks showed, oldest first; `for`: how long; `unseen`: nobody looked
+      primary, standby       read, write, endpoint: an answer, by check; all: the whole Region
+    [replication]            lag; stopped = true; unseen_by = the Region that cannot tell what it sees;
+                             clock_ahead = by how much the writer of the newest heartbeats was ahead of us
+    [dns]                    what Route 53 holds: record, fence; api = an answer of its control plane
+    [linode], [topic]        api = an answer
+    [meanwhile]              happens = what, just between our decision and our claim
+    [expect]
+      decision, reason       of the newest decision on record; or error: the flow raises it and nothing moves
+      told                   a piece of each notification's subject, in order; the list is complete
+      traffic                'primary', 'standby', 'nowhere', 'elsewhere'; a hold leaves it, a move moves it
+      phase                  of the record, once linode_dns has done what it was asked to: 'steady' where the
+                             file does not say, 'none' where there is no record
+      not_yet                why the product does not do this yet: the test is expected to fail until it does
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from region_failover.domain.codec import dump
+from region_failover.domain.errors import RegionFailoverError, RemoteFailure
+from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Role
+from region_failover.domain.state import Phase
+from region_failover.domain.symptom import Kind, Symptom
+from region_failover.domain.trigger import SWITCH_REQUESTED
+from region_failover.domain.zone import Fence, RecordSet, canonical, fence_name, fence_record, wanted
+from region_failover.service.observe import heartbeat_key, observe
+from tests.fakes import (
+    DENIED,
+    EAST,
+    NOON,
+    PLAN,
+    REFUSED,
+    SERVER_ERROR,
+    TIMED_OUT,
+    WEST,
+    ZONE,
+    FakeTables,
+    Killed,
+    World,
+    with_policy,
+)
+
+FOLDER = Path(__file__).parent
+
+ANSWERS: dict[str, Symptom | None] = {
+    "well": None,
+    # theirs
+    "timeout": TIMED_OUT,
+    "refused": REFUSED,
+    "no such name": Symptom(Kind.NO_SUCH_NAME, detail="Name or service not known"),
+    "server error": SERVER_ERROR,
+    "unavailable": Symptom(Kind.API, "ServiceUnavailable", 503),
+    "wrong answer": Symptom(Kind.WRONG_ANSWER, detail="heartbeat reads back as None"),
+    # ours
+    "access denied": DENIED,
+    "expired token": Symptom(Kind.API, "ExpiredTokenException", 400),
+    "no credentials": Symptom(Kind.CREDENTIALS, detail="Unable to locate credentials"),
+    "clock skewed": Symptom(Kind.API, "InvalidSignatureException", 400),
+    "throttled": Symptom(Kind.API, "ProvisionedThroughputExceededException", 400),
+    "rate exceeded": Symptom(Kind.API, "Throttling", 400),
+    "no such table": Symptom(Kind.API, "ResourceNotFoundException", 400),
+    "key not allowed": Symptom(Kind.API, "KMSAccessDeniedException", 400),
+    "bad certificate": Symptom(Kind.TLS, detail="certificate has expired"),
+    "bad parameters": Symptom(Kind.SETTINGS, detail="Parameter validation failed"),
+    "never seen": Symptom(Kind.UNKNOWN, detail="SomethingNew: never seen"),
+}
+
+MINUTE = timedelta(minutes=1)
+USUAL = timedelta(minutes=30)
+SIDES = {"primary": EAST, "standby": WEST}
+
+
+class BadFile(Exception):
+    """A situation's file is wrong: says where, what, and what is allowed."""
+
+
+# The format. A value is a kind of value, or the words that are allowed, or a table of such.
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of these."""
+
+    allowed: tuple[str, ...]
+
+    def read(self, where: str, value: object) -> object:
+        """Return the word."""
+        if value not in self.allowed:
+            raise BadFile(f"{where}: {value!r}; allowed are {', '.join(self.allowed)}")
+        return value
+
+
+class Text:
+    """Any text but none."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return the text."""
+        if not isinstance(value, str) or not value.strip():
+            raise BadFile(f"{where}: a text was expected, not {value!r}")
+        return value
+
+
+class Truth:
+    """True or false."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return it."""
+        if not isinstance(value, bool):
+            raise BadFile(f"{where}: true or false was expected, not {value!r}")
+        return value
+
+
+class Span:
+    """A number and s, m or h: '0.4s', '20m', '6h'."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return it as a timedelta."""
+        units = {"s": "seconds", "m": "minutes", "h": "hours"}
+        try:
+            assert isinstance(value, str)
+            return timedelta(**{units[value[-1]]: float(value[:-1])})
+        except (AssertionError, KeyError, ValueError, IndexError) as error:
+            raise BadFile(
+                f"{where}: a time such as '90s', '20m' or '6h' was expected, not {value!r}"
+            ) from error
+
+
+class Subjects:
+    """A list of texts."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return the list."""
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadFile(f"{where}: a list of texts was expected, not {value!r}")
+        return value
+
+
+class Answer:
+    """One of ANSWERS, or an endpoint's HTTP status."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return the symptom, the status, or None for a good answer."""
+        if isinstance(value, int) and not isinstance(value, bool) and where.endswith("endpoint"):
+            return value
+        if not isinstance(value, str) or value not in ANSWERS:
+            raise BadFile(f"{where}: {value!r}; allowed are {', '.join(ANSWERS)}, and an endpoint's status")
+        return ANSWERS[value]
+
+
+CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer()}
+ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
+ROLE = Words(tuple(SIDES))
+FORMAT: dict[str, Any] = {
+    "what": Text(),
+    "start": {
+        "by": Words(("alarm", "unhealthy event", "schedule", "manual failover", "manual failback")),
+        "age": Span(),
+        "alarm": Words(("ALARM", "OK", "INSUFFICIENT_DATA")),
+        "suppressed": Truth(),
+        "muted": Truth(),
+        "force": Truth(),
+        "again": Truth(),
+    },
+    "policy": {
+        "failover": Words(("automatic", "manual")),
+        "failback": Words(("automatic", "manual")),
+        "healthy_for": Span(),
+        "cooldown": Span(),
+        "max_replication_lag": Span(),
+    },
+    "record": {
+        "active": ROLE,
+        "paused": Truth(),
+        "cooldown": Span(),
+        "phase": Words(("needs-operator",)),
+        "lost": Truth(),
+        "unreachable": Truth(),
+    },
+    "open": {
+        "died": Words(("after the claim", "before its batch", "after its batch", "waiting for Linode")),
+        "by": Words(("alarm", "human")),
+    },
+    "earlier": [ROUNDS],
+    "now": ROUNDS,
+    "replication": {"lag": Span(), "stopped": Truth(), "unseen_by": ROLE, "clock_ahead": Span()},
+    "dns": {
+        "record": Words(("edited by hand", "another TTL", "weighted", "missing", "at the standby already")),
+        "fence": Words(("ahead", "behind", "of another plan", "unreadable", "missing")),
+        "api": Answer(),
+    },
+    "linode": {"api": Answer(), "record": Words(("edited by hand", "missing", "twice"))},
+    "topic": {"api": Answer()},
+    "meanwhile": {"happens": Words(("another failover", "a pause", "an edit of the record set"))},
+    "expect": {
+        "decision": Words(("move", "hold")),
+        "reason": Text(),
+        "error": Text(),
+        "told": Subjects(),
+        "traffic": Words(("primary", "standby", "nowhere", "elsewhere")),
+        "phase": Words((*Phase, "none")),
+        "not_yet": Text(),
+    },
+}
+
+
+def read(where: str, allowed: Any, found: Any) -> Any:
+    """Return what is found with every value read; raise BadFile for what is not allowed."""
+    if isinstance(allowed, list):
+        if not isinstance(found, list):
+            raise BadFile(f"{where}: [[{where.rsplit(maxsplit=1)[-1]}]] was expected")
+        return [read(f"{where}[{number}]", allowed[0], item) for number, item in enumerate(found)]
+    if not isinstance(allowed, Mapping):
+        return allowed.read(where, found)
+    if not isinstance(found, dict):
+        raise BadFile(f"{where}: a table was expected, not {found!r}")
+    for key in found:
+        if key not in allowed:
+            raise BadFile(f"{where}: {key!r} is unknown; known are {', '.join(allowed)}")
+    return {key: read(f"{where}: {key}", allowed[key], value) for key, value in found.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One situation: its file's name, and what it says."""
+
+    name: str
+    says: Mapping[str, Any]
+
+    def of(self, table: str) -> Mapping[str, Any]:
+        """Return a table of the file, empty where there is none."""
+        found: Mapping[str, Any] = self.says.get(table, {})
+        return found
+
+
+def load(path: Path) -> Case:
+    """Return what a file says; raise BadFile where it is wrong."""
+    says = read(path.name, FORMAT, tomllib.loads(path.read_text()))
+    expect = says.get("expect", {})
+    if "what" not in says:
+        raise BadFile(f"{path.name}: 'what' is missing: say what is the matter")
+    if ("error" in expect) == ("reason" in expect) or ("decision" in expect) != ("reason" in expect):
+        raise BadFile(f"{path.name}: expect: 'decision' and 'reason' were expected, or 'error'")
+    return Case(path.stem, says)
+
+
+def every_case() -> list[Case]:
+    """Return all situations, in the order of their names."""
+    return [load(path) for path in sorted(FOLDER.glob("*.toml"))]
+
+
+# The play.
+
+
+class Tables(FakeTables):
+    """Tables whose reads and writes may answer differently in one Region."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock, world.faults)
+        self.answers: dict[tuple[str, str], Symptom] = {}
+
+    def _around(self, operation: str, region: str, effect: Callable[[], Any]) -> Any:
+        symptom = self.answers.get((region, operation))
+        if symptom is not None:
+            raise RemoteFailure(symptom)
+        return super()._around(operation, region, effect)
+
+
+OPERATIONS = {"read": ("tables.read", "tables.read_heartbeat"), "write": ("tables.write_heartbeat",)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the newest decision on record, or the error; where the traffic went; what was told."""
+
+    decision: Mapping[str, Any]
+    error: str
+    traffic: str
+    phase: str
+    told: list[str]
+    untouched: bool
+
+
+class Stage:
+    """A world as a file says, and the flow that the file starts."""
+
+    def __init__(self, case: Case) -> None:
+        """Set the world up."""
+        self.case = case
+        self.world = World(plan_of(case))
+        self.tables = self.world.tables = Tables(self.world)
+        rounds = [*case.says.get("earlier", []), case.of("now")]
+        length = sum((lasts(part) + part.get("unseen", timedelta(0)) for part in rounds), USUAL)
+        self.world.clock.at = NOON - length - (2 * MINUTE if "open" in case.says else timedelta(0))
+        self._begin()
+        if "open" in case.says:
+            self._leave_open()
+        for part in rounds:
+            self._play(part, newest=part is rounds[-1])
+        self._set_record()
+        self._set_switches()
+
+    def _begin(self) -> None:
+        """Half an hour in which all is well, beginning with no record: it is made from the fence."""
+        if self.case.of("record").get("active") == "standby":
+            point_at_the_standby(self.world)
+        self.world.tick()
+        self._look_for(USUAL)
+
+    def _play(self, part: Mapping[str, Any], *, newest: bool) -> None:
+        self.world.clock.at += part.get("unseen", timedelta(0))
+        for side, region in SIDES.items():
+            self._let_answer(region, part.get(side, {}))
+        if newest:
+            self._set_replication()
+        self._look_for(lasts(part))
+
+    def _let_answer(self, region: str, answers: Mapping[str, Any]) -> None:
+        whole = answers.get("all")
+        for check, operations in OPERATIONS.items():
+            for operation in operations:
+                self.tables.answers.pop((region, operation), None)
+                if answers.get(check, whole) is not None:
+                    self.tables.answers[region, operation] = answers.get(check, whole)
+        plan = self.world.plan
+        url = plan.http_checks[0].url(plan.regions.role(region))
+        self.world.endpoints.answers.pop(url, None)
+        self.world.parameters.failures.pop(region, None)
+        if answers.get("endpoint", whole) is not None:
+            self.world.endpoints.answers[url] = answers.get("endpoint", whole)
+        if whole is not None:
+            self.world.parameters.failures[region] = whole
+
+    def _look_for(self, time: timedelta) -> None:
+        """Look as the probe does, so often that the last look is a few seconds before the end."""
+        clock = self.world.clock
+        end = clock.at + time
+        every = MINUTE if time > 5 * MINUTE else timedelta(seconds=5)
+        while clock.at + every <= end:
+            began = clock.at
+            observe(self.world.ports(), self.world.plan)
+            clock.at = max(began + every, clock.at)
+        clock.at = max(end, clock.at)
+
+    def _leave_open(self) -> None:
+        """Begin a transition whose worker dies where the file says."""
+        world, said = self.world, self.case.of("open")
+        at_standby = self.case.of("record").get("active") == "standby"
+        if not at_standby:
+            self._let_answer(EAST, {"all": TIMED_OUT})
+        self._look_for(2 * MINUTE)
+        arms = {
+            "after the claim": lambda: world.faults.after("store.save_state", Killed()),
+            "before its batch": lambda: world.faults.before("zones.submit", Killed()),
+            "after its batch": lambda: world.faults.after("zones.submit", Killed()),
+            "waiting for Linode": lambda: None,
+        }
+        arms[said["died"]]()
+        human = world.manual("failback" if at_standby else "failover")
+        with contextlib.suppress(Killed):
+            if at_standby:
+                world.failback(human if said.get("by") == "human" else world.schedule())
+            else:
+                world.failover(human if said.get("by") == "human" else world.alarm())
+        assert world.state.transition is not None, "the transition was not begun"
+        world.faults.clear()
+        world._delivered = len(world.events.of(SWITCH_REQUESTED))
+
+    def _set_replication(self) -> None:
+        said, world = self.case.of("replication"), self.world
+        world.tables.lag = said.get("lag", world.tables.lag)
+        world.tables.paused = said.get("stopped", False)
+        if "unseen_by" in said:
+            self.tables.answers[SIDES[said["unseen_by"]], "tables.read_heartbeat"] = TIMED_OUT
+        if "clock_ahead" in said:
+            world.tables.paused = False
+            for region in world.plan.regions:
+                key = heartbeat_key(world.plan, region)
+                ahead = world.clock.at + lasts(self.case.of("now")) + said["clock_ahead"]
+                world.tables.write_heartbeat(region, key, ahead)
+            world.clock.advance(5)
+            world.tables.paused = said.get("stopped", False)
+
+    def _set_record(self) -> None:
+        said, world = self.case.of("record"), self.world
+        if "paused" in said:
+            world.edit_state(paused=said["paused"])
+        if "cooldown" in said:
+            world.edit_state(cooldown_until=world.clock.at + said["cooldown"])
+        if "phase" in said:
+            world.edit_state(phase=Phase(said["phase"]))
+
+    def _set_switches(self) -> None:
+        said, world = self.case.of("dns"), self.world
+        records = world.plan.zones()[ZONE]
+        name, state = fence_name(records), world.state
+        sets: dict[str, Callable[[], object]] = {
+            "edited by hand": lambda: world.zones.put(
+                ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",))
+            ),
+            "another TTL": lambda: world.zones.put(ZONE, replace(wanted(records[0], Role.PRIMARY), ttl=300)),
+            "weighted": lambda: world.zones.put(
+                ZONE, replace(wanted(records[0], Role.PRIMARY), simple=False)
+            ),
+            "missing": lambda: world.zones.zones[ZONE].pop((canonical("api.example.com"), "A")),
+            "at the standby already": lambda: world.zones.put(ZONE, wanted(records[0], Role.STANDBY)),
+        }
+        fences: dict[str, Callable[[], object]] = {
+            "ahead": lambda: world.put_fence(state.epoch + 6, state.active),
+            "behind": lambda: world.put_fence(state.epoch - 1, state.active),
+            "of another plan": lambda: world.put_fence(state.epoch, state.active, plan="payments"),
+            "unreadable": lambda: world.zones.put(
+                ZONE, replace(fence_record(records, Fence("", 0, "")), values=('"v=spf1 -all"',))
+            ),
+            "missing": lambda: world.zones.zones[ZONE].pop((canonical(name), "TXT")),
+        }
+        if "record" in said:
+            sets[said["record"]]()
+        if "fence" in said:
+            fences[said["fence"]]()
+        if said.get("api"):
+            for operation in ("zones.read", "zones.submit"):
+                world.faults.before(operation, RemoteFailure(said["api"]), times=1000)
+        self._set_linode()
+        world.notifier.failure = self.case.of("topic").get("api")
+
+    def _set_linode(self) -> None:
+        said, linode = self.case.of("linode"), self.world.linode
+        records = linode.records[PLAN.linode_records[0].domain_id]
+        linode.failure = said.get("api")
+        if said.get("record") == "edited by hand":
+            records[0] = replace(records[0], target="192.0.2.77")
+        elif said.get("record") == "missing":
+            records.clear()
+        elif said.get("record") == "twice":
+            records.append(replace(records[0], id=2))
+
+    def run(self) -> Outcome:
+        """Start the flow, let linode_dns do what it is asked to, and return what came of it."""
+        world, start = self.world, self.case.of("start")
+        world.notifier.sent.clear()
+        if start.get("again"):
+            world.edit_state(requests=("request-the-same",))
+        if self.case.of("record").get("lost"):
+            world.store.states.clear()
+        world.store.available = not self.case.of("record").get("unreachable", False)
+        if "meanwhile" in self.case.says:
+            world.faults.before("store.record_decision", self._meanwhile)
+        before, error = self._what_there_is(), ""
+        flow = world.failback if start.get("by") in {"schedule", "manual failback"} else world.failover
+        try:
+            flow(self._event(), ports=world.ports("the-same" if start.get("again") else ""))
+            world.deliver_switch()
+        except RegionFailoverError as raised:
+            error = type(raised).__name__
+        world.store.available = True
+        decision = world.store.decisions[-1][2] if world.store.decisions else {}
+        return Outcome(
+            decision=decision,
+            error=error,
+            traffic=self._traffic(),
+            phase=world.state.phase.value if world.store.states else "none",
+            told=[subject for subject, _ in world.notifier.sent],
+            untouched=self._what_there_is() == before,
+        )
+
+    def _event(self) -> object:
+        world, start = self.world, self.case.of("start")
+        at = world.clock.at - start.get("age", timedelta(0))
+        by = start.get("by", "alarm")
+        if by.startswith("manual"):
+            return world.manual(by.split()[1], force=start.get("force", False))
+        if by == "schedule":
+            return {**world.schedule(), "time": at.isoformat()}
+        if by == "unhealthy event":
+            return world.unhealthy_event(at)
+        event = world.alarm(at, start.get("alarm", "ALARM"))
+        if start.get("suppressed"):
+            event["detail"]["state"]["actionsSuppressedBy"] = "Alarm"
+        if start.get("muted"):
+            event["detail"]["muteDetail"] = {"mutedByArn": "arn:aws:cloudwatch:us-west-2:1:mute:deploy"}
+        return event
+
+    def _meanwhile(self) -> None:
+        happens = self.case.of("meanwhile")["happens"]
+        if happens == "another failover":
+            self.world.failover(ports=self.world.ports("another"))
+        elif happens == "a pause":
+            self.world.edit_state(paused=True)
+        else:
+            self.world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+
+    def _traffic(self) -> str:
+        record = self.world.plan.route53_records[0]
+        names = {record.primary: "primary", record.standby: "standby", (): "nowhere"}
+        return names.get(self.world.answer(), "elsewhere")
+
+    def _what_there_is(self) -> str:
+        """Return all that a move could touch: records, fences, parameters, Linode's, requests, the epoch."""
+        world = self.world
+        return repr(
+            (
+                sorted((key, found) for key, found in world.zones.zones[ZONE].items()),
+                sorted(world.parameters.values.items()),
+                world.linode.records,
+                world.events.put_events,
+                [dump(world.state.transition) if world.state.transition else "", world.state.epoch]
+                if world.store.states
+                else [],
+            )
+        )
+
+
+def lasts(part: Mapping[str, Any]) -> timedelta:
+    """Return how long something was so; two minutes where the file does not say."""
+    found: timedelta = part.get("for", 2 * MINUTE)
+    return found
+
+
+def plan_of(case: Case) -> Plan:
+    """Return the plan of `tests/fakes.py` with the file's policy."""
+    said = dict(case.of("policy"))
+    if "failover" in said:
+        said["failover"] = FailoverMode(said["failover"])
+    if "failback" in said:
+        said["failback"] = FailbackMode(said["failback"])
+    return with_policy(**said)
+
+
+def point_at_the_standby(world: World) -> None:
+    """Leave the world as a completed failover does: records, fence (epoch 1), parameters, Linode's."""
+    world.zones.put(ZONE, *(wanted(record, Role.STANDBY) for record in world.plan.zones()[ZONE]))
+    world.put_fence(1, WEST)
+    for region, name in world.parameters.values:
+        world.parameters.values[region, name] = WEST
+    for record in world.plan.linode_records:
+        records = world.linode.records[record.domain_id]
+        records[0] = replace(records[0], target=record.standby)
