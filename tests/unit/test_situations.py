@@ -38,7 +38,7 @@ OF_THE_WAY = frozenset(
 
 @cache
 def play(case: Case) -> tuple[Stage, str, Outcome]:
-    """Play a case, once for all tests; return its stage, the Region that was active before, what came of it."""
+    """Play a case, once for all tests; return its stage, the Region active before, and what came of it."""
     stage = Stage(case)
     active = stage.world.state.active
     return stage, active, stage.run()
