@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import timedelta
 from math import factorial, prod
@@ -191,7 +191,7 @@ def test_a_fingerprint_tells_apart_what_matters_and_nothing_else() -> None:
     world = decidedly_down()
     mark = fingerprint(world)
     assert fingerprint(copy(world)) == mark
-    for change in (
+    changes: tuple[Callable[[World], object], ...] = (
         lambda w: w.clock.advance(1),
         lambda w: w.edit_state(paused=True),
         lambda w: w.put_fence(3, WEST),
@@ -200,7 +200,8 @@ def test_a_fingerprint_tells_apart_what_matters_and_nothing_else() -> None:
         lambda w: w.events.put_events.append(("Traffic Switch Requested", {})),
         lambda w: w.parameters.values.update({(WEST, PARAMETER): WEST}),
         lambda w: w.probe(seconds=1),
-    ):
+    )
+    for change in changes:
         other = copy(world)
         change(other)
         assert fingerprint(other) != mark
