@@ -28,7 +28,8 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
                              clock_ahead = by how much the writer of the newest heartbeats was ahead of us
     [dns]                    what Route 53 holds: record, fence; api = an answer of its control plane
     [linode], [topic]        api = an answer
-    [meanwhile]              happens = what, just between our decision and our claim
+    [meanwhile]              happens = what, just between our decision and our claim ('half a minute passes':
+                             between our look and our decision)
     [expect]
       decision, reason       of the newest decision on record; or error: the flow raises it and nothing moves
       told                   a piece of each notification's subject, in order; the list is complete
@@ -222,7 +223,9 @@ FORMAT: dict[str, Any] = {
     },
     "linode": {"api": Answer(), "record": Words(("edited by hand", "missing", "twice"))},
     "topic": {"api": Answer()},
-    "meanwhile": {"happens": Words(("another failover", "a pause", "an edit of the record set"))},
+    "meanwhile": {
+        "happens": Words(("another failover", "a pause", "an edit of the record set", "half a minute passes"))
+    },
     "expect": {
         "decision": Words(("move", "hold")),
         "reason": Text(),
@@ -475,7 +478,10 @@ class Stage:
         if self.case.of("record").get("lost"):
             world.store.states.clear()
         world.store.available = not self.case.of("record").get("unreachable", False)
-        if "meanwhile" in self.case.says:
+        happens = self.case.of("meanwhile").get("happens")
+        if happens == "half a minute passes":
+            world.faults.after("store.save_health", lambda: world.clock.advance(31))
+        elif happens:
             world.faults.before("store.record_decision", self._meanwhile)
         before, error = self._what_there_is(), ""
         flow = world.failback if start.get("by") in {"schedule", "manual failback"} else world.failover

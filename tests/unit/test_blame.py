@@ -896,6 +896,13 @@ def test_our_own_faults_and_one_kind_of_theirs_are_no_outage_either(
     assert all(sample.health is not Health.UNHEALTHY for sample in samples.values())
 
 
+@given(st.lists(st.sampled_from([s for s in ANY if s.kind in TRANSPORT]), min_size=6, max_size=6))
+def test_where_nothing_answers_anywhere_nobody_is_blamed_but_ourselves(symptoms: list[Symptom]) -> None:
+    places = [(region, evidence) for region in (EAST, WEST) for evidence in (*Evidence, Evidence.DYNAMODB)]
+    checks = [CheckResult(*place, "check", symptom) for place, symptom in zip(places, symptoms, strict=True)]
+    assert {(s.health, s.ours) for s in assess(checks, NOON).values()} == {(Health.UNKNOWN, True)}
+
+
 @given(st.permutations(range(6)), st.lists(st.sampled_from([None, *ANY]), min_size=6, max_size=6))
 def test_the_order_of_the_checks_makes_no_difference(
     order: list[int], symptoms: list[Symptom | None]
