@@ -229,9 +229,6 @@ def test_a_request_to_linode_after_the_target_was_last_verified_waits_for_a_tick
     assert deliver(world, deliveries["requested"], 2)["status"] == "done"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a request that was held is not remembered; 'from' is not in a request"
-)
 def test_a_humans_request_held_once_does_not_lead_back_when_it_is_delivered_again() -> None:
     """Held while another transition was open; delivered again after it: what it meant has been left."""
     world = decidedly_down()

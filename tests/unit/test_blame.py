@@ -115,9 +115,8 @@ API, HTTP, WRONG = Kind.API, Kind.HTTP, Kind.WRONG_ANSWER
 TIMEOUT, REFUSAL, NAME, TLS = Kind.TIMEOUT, Kind.REFUSED, Kind.NO_SUCH_NAME, Kind.TLS
 CREDENTIALS, SETTINGS, UNKNOWN = Kind.CREDENTIALS, Kind.SETTINGS, Kind.UNKNOWN
 THEIRS, OURS = Blame.THEIRS, Blame.OURS
-NOT_YET = "not yet"
 
-# check, what it meets, kind, code, status, blame [, NOT_YET: the product says otherwise today]
+# check, what it meets, kind, code, status, blame
 TABLE: tuple[tuple[Any, ...], ...] = (
     # DynamoDB, read: it is their fault
     ("read", Fault("InternalServerError", 500), API, "InternalServerError", 500, THEIRS),
@@ -200,9 +199,9 @@ TABLE: tuple[tuple[Any, ...], ...] = (
     # DynamoDB, read: an answer that is none
     ("read", Answer(200, '{"Count":1,"ScannedCount":1}', "application/x-amz-json-1.0"), OK, "", 0, None),
     ("read", Answer(200, "[]", "application/x-amz-json-1.0"), UNKNOWN, "", 0, OURS),
-    ("read", Answer(200, HTML), WRONG, "", 0, THEIRS, NOT_YET),
-    ("read", Answer(200), WRONG, "", 0, THEIRS, NOT_YET),
-    ("read", Answer(200, '{"Coun', "application/x-amz-json-1.0"), WRONG, "", 0, THEIRS, NOT_YET),
+    ("read", Answer(200, HTML), WRONG, "", 0, THEIRS),
+    ("read", Answer(200), WRONG, "", 0, THEIRS),
+    ("read", Answer(200, '{"Coun', "application/x-amz-json-1.0"), WRONG, "", 0, THEIRS),
     # DynamoDB, heartbeat
     ("write", Fault("InternalServerError", 500), API, "InternalServerError", 500, THEIRS),
     ("write", Fault("ReplicatedWriteConflictException", 400), API, "ReplicatedWriteConflictException", 400, THEIRS),
@@ -225,7 +224,7 @@ TABLE: tuple[tuple[Any, ...], ...] = (
     ("read", Socket("close"), REFUSAL, "", 0, THEIRS),
     ("read", Socket("hang"), TIMEOUT, "", 0, THEIRS),
     ("read", Socket("garbage"), REFUSAL, "", 0, THEIRS),
-    ("read", Socket("close", tls="cut off"), REFUSAL, "", 0, THEIRS, NOT_YET),
+    ("read", Socket("close", tls="cut off"), REFUSAL, "", 0, THEIRS),
     ("read", Socket("garbage", tls="plain text"), TLS, "", 0, OURS),
     # the application's endpoint: statuses
     ("endpoint", Answer(200), OK, "", 0, None),
@@ -267,7 +266,7 @@ TABLE: tuple[tuple[Any, ...], ...] = (
     ("endpoint", Socket("garbage", tls="plain text"), TLS, "", 0, OURS),
     ("endpoint", Socket("hang", tls="plain text"), TIMEOUT, "", 0, THEIRS),
     ("endpoint", Socket("reset", tls="plain text"), REFUSAL, "", 0, THEIRS),
-    ("endpoint", Socket("close", tls="cut off"), REFUSAL, "", 0, THEIRS, NOT_YET),
+    ("endpoint", Socket("close", tls="cut off"), REFUSAL, "", 0, THEIRS),
     ("endpoint http://no-such-name.invalid/", Answer(200), NAME, "", 0, THEIRS),
     ("endpoint http://exa mple.com/", Answer(200), SETTINGS, "", 0, OURS),
     ("endpoint htp://example.com/", Answer(200), UNKNOWN, "", 0, OURS),
@@ -338,7 +337,6 @@ ROWS = [
     pytest.param(
         *row[:6],
         id=title(row),
-        marks=[pytest.mark.xfail(strict=True, raises=AssertionError)] if NOT_YET in row else [],
     )
     for row in TABLE
 ]
@@ -865,8 +863,8 @@ def test_whatever_an_adapter_meets_that_nobody_has_seen_is_unknown(
 
 # Whatever comes together.
 
-OURS_ONLY = [Symptom(row[2], row[3], row[4]) for row in TABLE if row[5] is OURS and NOT_YET not in row]
-ANY = [Symptom(row[2], row[3], row[4]) for row in TABLE if row[5] is not None and NOT_YET not in row]
+OURS_ONLY = [Symptom(row[2], row[3], row[4]) for row in TABLE if row[5] is OURS]
+ANY = [Symptom(row[2], row[3], row[4]) for row in TABLE if row[5] is not None]
 results = st.lists(
     st.builds(
         CheckResult,
