@@ -63,8 +63,8 @@ def plan_of(failback: str, zones: int) -> Plan:
     policy = replace(
         plan.policy,
         failback=FailbackMode(failback),
-        healthy_for=timedelta(seconds=90),
-        cooldown=timedelta(seconds=150),
+        healthy_for=timedelta(seconds=60),
+        cooldown=timedelta(seconds=120),
     )
     sampling = replace(
         plan.sampling, quick_every=timedelta(seconds=12), confirm_for=timedelta(seconds=20), needed=3
@@ -230,10 +230,11 @@ class World:
         failed = isinstance(answer, Exception)
         outcome = f"raised {type(answer).__name__}" if failed else "returned"
         add("end", self.scheduler.now, worker=worker.name, outcome=outcome)
-        if self.rng.random() < 0.5:  # its environment is gone; else frozen, and what it left behind may thaw
-            worker.dead = True
-        else:
+        left_behind = self.scheduler.threads(worker) > 1 and not self.cloud.healed
+        if left_behind and self.rng.random() < 0.5:  # its environment is frozen with what it left, and thaws
             worker.frozen_until = self.scheduler.now + self.rng.uniform(1, LONGEST_PAUSE_S)
+        else:
+            worker.dead = True
         if failed:
             self._again(worker)
 
@@ -319,6 +320,7 @@ class World:
 
     def _come_to_rest(self) -> None:
         limit = CHAOS_S + REST_WITHIN_S
+        self.scheduler.run(self.scheduler.now + TICK_S / 2)  # between two ticks nothing is on its way
         while self.scheduler.now < limit and not self._is_at_rest():
             self.scheduler.run(self.scheduler.now + TICK_S)
         why = self._restless()

@@ -58,9 +58,9 @@ class Scheduler:
         """Return the process that is running now."""
         return self._process[getcurrent()]
 
-    def threads(self) -> int:
-        """Return how many threads have begun and not ended."""
-        return len(self._process)
+    def threads(self, process: Process | None = None) -> int:
+        """Return how many threads (of one process, or all) have begun and not ended."""
+        return sum(process in {None, found} for found in self._process.values())
 
     def start(self, process: Process, work: Callable[[], object]) -> None:
         """Let a process do this from now on, as one of its threads."""
