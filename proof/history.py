@@ -46,6 +46,7 @@ events.put {detail_type, detail}                   notifier.publish {subject, te
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -69,11 +70,13 @@ class History:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Begin with these."""
         self.entries: list[Entry] = list(entries)
+        self._lock = threading.Lock()  # real workers have threads
 
     def add(self, kind: str, t: float, **data: Any) -> int:
         """Add an entry; return its number."""
-        n = len(self.entries)
-        self.entries.append({"n": n, "t": t, "kind": kind, **data})
+        with self._lock:
+            n = len(self.entries)
+            self.entries.append({"n": n, "t": t, "kind": kind, **data})
         return n
 
     def write(self, path: Path) -> None:

@@ -36,6 +36,11 @@ from region_failover.domain.state import (
     is_recent,
 )
 
+# A topic that takes nothing for weeks must not fill the record (400 KB is the most that DynamoDB keeps in an
+# item): then nothing could be saved, and nothing could move. The newest notices are kept.
+OUTBOX_KEPT = 50
+LONGEST_TEXT = 2000
+
 # Lambda delivers a request again for up to six hours; humans do not ask that often.
 REQUESTS_KEPT = 20
 
@@ -302,16 +307,23 @@ def settle_owed(state: PlanState, epoch: int, key: str) -> PlanState | None:
     return replace(state, owed=tuple(step for step in state.owed if step.key != key))
 
 
+def notice_of(key: str, subject: str, text: str, at: datetime) -> Notice:
+    """Return a notice, its text cut to what the record has room for."""
+    return Notice(key, subject, text[:LONGEST_TEXT], at)
+
+
 def add_notice(state: PlanState, notice: Notice, again_after: timedelta) -> PlanState | None:
     """Return the state with a notice to send; None if one of that key went out within `again_after`.
 
-    Keys told longer ago than that are forgotten, so the record does not grow.
+    Keys told longer ago than that are forgotten, and of notices that could not be sent only the newest
+    OUTBOX_KEPT are kept, so the record does not grow.
     """
     told = state.noticed.get(notice.key)
     if told is not None and notice.at - told < again_after:
         return None
     noticed = {key: at for key, at in state.noticed.items() if notice.at - at < again_after}
-    return replace(state, outbox=(*state.outbox, notice), noticed={**noticed, notice.key: notice.at})
+    outbox = (*state.outbox, notice)[-OUTBOX_KEPT:]
+    return replace(state, outbox=outbox, noticed={**noticed, notice.key: notice.at})
 
 
 def drop_notice(state: PlanState, notice: Notice) -> PlanState | None:

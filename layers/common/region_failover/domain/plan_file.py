@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,16 @@ from region_failover.domain.toml_table import Table
 LINODE_TTLS = (
     30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
 )  # fmt: skip
+
+# A change batch holds 1,000 ResourceRecord elements and 32,000 characters of values (API reference); a record
+# is deleted and created, and so is the fence, whose value has at most some 120 characters.
+BATCH_ELEMENTS = 1000
+BATCH_CHARACTERS = 32_000
+FENCE_ELEMENTS = 2
+FENCE_CHARACTERS = 2 * 120
+
+# So that the record of a transition, with what was there before, stays far below DynamoDB's 400 KB an item.
+MOST_RECORDS = 1000
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
@@ -88,12 +99,30 @@ def _check_whole(top: Table, plan: Plan) -> None:
         )
     if not (plan.route53_records or plan.linode_records):
         top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
+    for zone_id, records in plan.zones().items():
+        _check_batch(top, zone_id, records)
+    records = len(plan.route53_records) + len(plan.linode_records)
+    if records > MOST_RECORDS:
+        top.fail("switch", f"{records} records", f"at most {MOST_RECORDS} in one plan: split it")
     route53 = [(r.zone_id, _canonical(r.name), r.type) for r in plan.route53_records]
     linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
     _unique(top, "switch.route53_record", route53)
     _unique(top, "switch.linode_record", linode)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
+
+
+def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> None:
+    """Check that a zone's records and its fence fit into one change batch, which is all or nothing."""
+    values = [value for record in records for value in (*record.primary, *record.standby)]
+    elements, characters = len(values) + FENCE_ELEMENTS, sum(map(len, values)) + FENCE_CHARACTERS
+    if elements > BATCH_ELEMENTS or characters > BATCH_CHARACTERS:
+        top.fail(
+            "switch.route53_record",
+            f"zone {zone_id}: a change of all its records has {elements} values of {characters} characters",
+            f"at most {BATCH_ELEMENTS} values of {BATCH_CHARACTERS} characters in one batch of Route 53:"
+            " fewer records of one zone in one plan",
+        )
 
 
 def _canonical(name: str) -> str:

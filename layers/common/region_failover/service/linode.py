@@ -26,6 +26,9 @@ from region_failover.service.record import Deadline, change, tell
 from region_failover.service.switches import finish, heading
 from region_failover.service.transition import try_complete
 
+# Four calls to Linode and their answers, with room.
+CORRECTED_WITHIN_S = 15.0
+
 
 def handle_linode(
     ports: Ports,
@@ -68,7 +71,7 @@ def switch_linode(
     problem = _point_all(ports, plan, role, deadline)
     status = StepStatus.FAILED if problem else StepStatus.DONE
     if finish(ports, plan, trigger.epoch, key, status, problem or "read back") is None:
-        _follow_newer_epoch(ports, plan, trigger.epoch, deadline)
+        _follow_newer_epoch(ports, plan, trigger.epoch)
         return record(ports, plan, trigger, hold(Reason.LOST_THE_CLAIM))
     if problem:
         _tell_failed(ports, plan, trigger, problem)
@@ -83,7 +86,7 @@ def _undo_late_writes(ports: Ports, plan: Plan, trigger: Trigger, deadline: Dead
     if state is None or not newest or not may_have_late_writers(state, ports.clock.now()):
         return record(ports, plan, trigger, hold(Reason.LOST_THE_CLAIM))
     problem = _point_all(ports, plan, plan.regions.role(state.active), deadline)
-    _follow_newer_epoch(ports, plan, trigger.epoch, deadline)
+    _follow_newer_epoch(ports, plan, trigger.epoch)
     return {"plan": plan.name, "epoch": trigger.epoch, "status": "looked at again", "detail": problem}
 
 
@@ -136,11 +139,15 @@ def _point(ports: Ports, wanted: LinodeRecord, role: Role, deadline: Deadline) -
     return None
 
 
-def _follow_newer_epoch(ports: Ports, plan: Plan, epoch: int, deadline: Deadline) -> None:
-    """Correct what a worker wrote that was outdated while it wrote: Linode itself could not refuse it."""
+def _follow_newer_epoch(ports: Ports, plan: Plan, epoch: int) -> None:
+    """Correct what a worker wrote that was outdated while it wrote: Linode itself could not refuse it.
+
+    It has time of its own: a worker that was frozen is past its deadline.
+    """
     state = ports.store.load_state(plan.name)
     if state is not None and state.epoch > epoch:
-        _point_all(ports, plan, plan.regions.role(heading(state)), deadline)
+        role = plan.regions.role(heading(state))
+        _point_all(ports, plan, role, Deadline.after(ports, CORRECTED_WITHIN_S))
 
 
 def _tell_failed(ports: Ports, plan: Plan, trigger: Trigger, problem: str) -> None:

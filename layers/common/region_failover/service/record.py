@@ -9,7 +9,7 @@ from functools import partial
 
 from region_failover.domain.decision import Action
 from region_failover.domain.errors import ConfigurationError, RemoteFailure, StateConflict, StateUnavailable
-from region_failover.domain.journal import add_notice, drop_notice, remember_request
+from region_failover.domain.journal import add_notice, drop_notice, notice_of, remember_request
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import Notice, PlanState, Transition, initial_state, is_recent
 from region_failover.domain.trigger import Trigger
@@ -148,20 +148,20 @@ def answered(ports: Ports, plan: Plan, trigger: Trigger, summary: dict[str, obje
 
 def tell(ports: Ports, plan: Plan, key: str, subject: str, text: str) -> None:
     """Send a notice once within the plan's `notify_again`; what cannot be sent now stays on record (I22)."""
-    notice = Notice(key, subject, text, ports.clock.now())
+    notice = notice_of(key, subject, text, ports.clock.now())
     added = change(ports, plan.name, lambda state: add_notice(state, notice, plan.policy.notify_again))
     if added is not None:
         send(ports, plan.name, [notice])
 
 
 def send(ports: Ports, plan: str, notices: Sequence[Notice]) -> None:
-    """Send notices and take them off the record; a failure is logged and left for the next tick."""
+    """Send notices and take them off the record; after a failure the rest is left for the next tick too."""
     for notice in notices:
         try:
             ports.notifier.publish(notice.subject, notice.text)
         except RemoteFailure as error:
             ports.meter.log("notification not sent; it stays on record", key=notice.key, error=str(error))
-            continue
+            return
         change(ports, plan, partial(_without, notice))
 
 

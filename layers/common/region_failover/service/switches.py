@@ -10,6 +10,7 @@ from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailur
 from region_failover.domain.journal import (
     finish_step,
     mark_sent,
+    may_act,
     may_have_late_writers,
     retake_snapshot,
     settle_owed,
@@ -158,8 +159,16 @@ def _submit(
             _look_anew(ports, plan, transition, step, found)
             raise
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
+        may_still_act(ports, plan, transition)
         again = reassert_batch(plan, step.subject, transition.epoch, role)
         return _send(ports, plan, transition, step, again)
+
+
+def may_still_act(ports: Ports, plan: Plan, transition: Transition) -> None:
+    """Raise LeaseEnded unless the record still has this transition open and ours (I4)."""
+    state = ports.store.load_state(plan.name)
+    if state is None or may_act(state, transition.epoch, ports.owner, ports.clock.now()) is None:
+        raise LeaseEnded(f"epoch {transition.epoch}: the record says so")
 
 
 def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, found: ZoneSnapshot) -> None:

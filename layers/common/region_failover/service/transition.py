@@ -14,8 +14,8 @@ from region_failover.domain.journal import (
     complete,
     give_up_lease,
     has_begun,
-    may_act,
     need_operator,
+    notice_of,
     stop,
     take_over,
 )
@@ -37,6 +37,7 @@ from region_failover.service.observe import Observation
 from region_failover.service.record import Deadline, change, send, tell
 from region_failover.service.switches import (
     finish,
+    may_still_act,
     obstacle,
     read_zone,
     request_linode,
@@ -123,15 +124,13 @@ def _run_step(
     ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime, deadline: Deadline
 ) -> None:
     """Run one step, if the lease is still ours: a worker may have frozen since it claimed (I4)."""
-    state = ports.store.load_state(plan.name)
-    if state is None or may_act(state, transition.epoch, ports.owner, ports.clock.now()) is None:
-        return _log_lost(ports, plan, step, "the record says so")
     runners: dict[StepKind, Callable[[], object]] = {
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
         StepKind.SSM: lambda: switch_parameter(ports, plan, transition, step),
         StepKind.LINODE: lambda: request_linode(ports, plan, transition),
     }
     try:
+        may_still_act(ports, plan, transition)
         runners[step.kind]()
     except LeaseEnded as error:
         _log_lost(ports, plan, step, str(error))
@@ -151,7 +150,8 @@ def _run_zone(
             )
         done = switch_zone(ports, plan, transition, step, verified_at, deadline)
     except (RemoteFailure, FenceRefused, TimeoutError) as error:
-        finish(ports, plan, transition.epoch, step.key, StepStatus.FAILED, str(error))
+        if finish(ports, plan, transition.epoch, step.key, StepStatus.FAILED, str(error)) is None:
+            return  # the epoch is over, or another worker has settled the step: nothing to page about
         tell(
             ports,
             plan,
@@ -193,7 +193,7 @@ def try_complete(ports: Ports, plan: Plan, epoch: int) -> bool:
         if found is None:
             return None
         steady, ended = found
-        notice = Notice(f"completed {epoch}", *_completion_text(plan, ended, steady), now)
+        notice = notice_of(f"completed {epoch}", *_completion_text(plan, ended, steady), now)
         sent[:] = [notice]
         return add_notice(steady, notice, plan.policy.notify_again) or steady, ended
 
