@@ -190,7 +190,11 @@ class Round:
             if state is not None and state.transition is None:
                 return
             self.pass_time(TICK)
-        open_steps = [str(s) for s in state.transition.steps] if state and state.transition else []
+        open_steps = (
+            [f"{s.key} {s.status.value}" for s in state.transition.steps]
+            if state and state.transition
+            else []
+        )
         self.violations.append(
             Violation("an open transition is finished within a few ticks", str(open_steps))
         )

@@ -46,7 +46,7 @@ def test_whoever_is_killed_or_frozen_midway_everything_agrees_in_the_end(cloud: 
 
 @pytest.mark.xfail(
     strict=True,
-    reason="linode_dns, thawed past its own deadline, writes its outdated target and has no time to correct it",
+    reason="linode_dns, thawed past its deadline, writes an outdated target and has no time to correct it",
 )
 def test_an_outdated_write_to_linode_is_corrected_by_whoever_made_it(cloud: Cloud) -> None:
     outcome = rounds.freeze_at(cloud, rounds.BEFORE_LINODE, onward=True)

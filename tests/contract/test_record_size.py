@@ -28,7 +28,6 @@ from region_failover.domain.state import (
     Direction,
     Notice,
     PlanState,
-    Step,
     StepKind,
     StepStatus,
     initial_state,
