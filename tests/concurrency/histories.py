@@ -54,6 +54,10 @@ def read_process(path: Path) -> list[Entry]:
 def merge(world: World, first: Holdings, expect: str) -> History:
     """Return the one history of a round: its plan, all its processes' entries by time, its rest."""
     entries = [entry for path in sorted(world.folder.glob("*.jsonl")) for entry in read_process(path)]
+    began = {entry["worker"] for entry in entries if entry["kind"] == "begin"}
+    entries = [
+        e for e in entries if e["kind"] != "end" or e["worker"] in began
+    ]  # killed before its first line
     entries += _unanswered_effects(entries)
     _move_effects(entries)
     entries.sort(key=lambda entry: float(entry["t"]))

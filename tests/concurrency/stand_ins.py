@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -126,9 +125,12 @@ class Fate:
             return self._seen == moment.skip + 1
 
     def meet(self, when: str, due: bool) -> None:
-        """Send ourselves the signal if this is the moment."""
+        """Send ourselves the signal if this is the moment.
+
+        To this very thread: a signal to the process may be taken by another one, and this one would go on.
+        """
         if due and self._moment is not None and self._moment.when == when:
-            os.kill(os.getpid(), signal.Signals[self._moment.signal])
+            signal.pthread_kill(threading.get_ident(), signal.Signals[self._moment.signal])
 
 
 class _Watched:
