@@ -228,4 +228,4 @@ def _took_effect(call: Entry, entries: list[Entry]) -> bool:
     ):
         return False
     reads = [e for e in entries if e["kind"] == "reply" and e["op"] == "zones.read" and "result" in e]
-    return any(_epoch(e["result"]["fence"]) >= epoch for e in reads)
+    return any(_epoch(e["result"]["fence"]) == epoch for e in reads)
