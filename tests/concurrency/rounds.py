@@ -298,17 +298,16 @@ def kill(cloud: Cloud, seed: str) -> Outcome:
 # Where a frozen worker's next call would be one too late. The second batch of a failover on a new record is
 # the one that moves the traffic (the first publishes the fence); Linode and SSM refuse nothing.
 _BETWEEN_SNAPSHOT_AND_BATCH = Moment("SIGSTOP", "zones.submit", 1, "before")
+BEFORE_LINODE = Moment("SIGSTOP", "linode.point", 0, "before")
 _FREEZES = (
     _BETWEEN_SNAPSHOT_AND_BATCH,
     _BETWEEN_SNAPSHOT_AND_BATCH,
     _BETWEEN_SNAPSHOT_AND_BATCH,
     Moment("SIGSTOP", "zones.submit", 0, "before"),
     Moment("SIGSTOP", "parameters.write", 0, "before"),
+    BEFORE_LINODE,
     None,
 )
-
-# A write to Linode that comes after the next epoch's: see the test that is expected to fail on it.
-BEFORE_LINODE = Moment("SIGSTOP", "linode.point", 0, "before")
 
 
 def freeze(cloud: Cloud, seed: str) -> Outcome:

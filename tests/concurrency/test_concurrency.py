@@ -44,10 +44,6 @@ def test_whoever_is_killed_or_frozen_midway_everything_agrees_in_the_end(cloud: 
     assert COUNTS.refused - refused >= 1, "no stale batch ever reached Route 53: the freezes prove nothing"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="linode_dns, thawed past its deadline, writes an outdated target and has no time to correct it",
-)
 def test_an_outdated_write_to_linode_is_corrected_by_whoever_made_it(cloud: Cloud) -> None:
     outcome = rounds.freeze_at(cloud, rounds.BEFORE_LINODE, onward=True)
     assert outcome.happened

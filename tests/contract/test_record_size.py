@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import pytest
-
 from region_failover.domain.codec import dump
 from region_failover.domain.journal import (
+    OUTBOX_KEPT,
     REQUESTS_KEPT,
     Claim,
     add_notice,
@@ -21,9 +20,11 @@ from region_failover.domain.journal import (
     drop_notice,
     finish_step,
     mark_sent,
+    notice_of,
     start_steps,
 )
 from region_failover.domain.plan import Plan
+from region_failover.domain.plan_file import MOST_RECORDS
 from region_failover.domain.state import (
     Direction,
     Notice,
@@ -37,7 +38,7 @@ from region_failover.service.switches import plan_steps
 from tests.fakes import EAST, NOON, PLAN, WEST, ZONE
 
 ITEM_LIMIT = 400 * 1024
-FAR_BELOW = ITEM_LIMIT // 4
+FAR_BELOW = ITEM_LIMIT // 3
 HOUR = timedelta(hours=1)
 LONG = "x" * 1000  # the longest detail that an adapter hands on is 300 characters, a notice's text about this
 
@@ -122,18 +123,21 @@ def test_the_record_holds_the_largest_batch_that_route53_takes() -> None:
     assert max(sizes) < ITEM_LIMIT // 2
 
 
-@pytest.mark.xfail(strict=True, reason="nothing limits how many zones and records a plan may have")
 def test_no_plan_that_is_accepted_is_too_large_for_its_record() -> None:
     sizes: list[int] = []
-    plan = full_plan(6, RECORDS_A_ZONE)
-    move(initial_state("orders", 0, EAST), plan, NOON, lambda s: sizes.append(size(s)))
-    assert max(sizes) < ITEM_LIMIT
+    plan = full_plan(3, MOST_RECORDS // 3)
+    full = initial_state("orders", 0, EAST)
+    for number in range(2 * OUTBOX_KEPT):
+        full = add_notice(full, notice_of(f"notice {number}", LONG[:99], LONG, NOON), HOUR) or full
+    move(full, plan, NOON, lambda s: sizes.append(size(s)))
+    assert ITEM_LIMIT // 3 < max(sizes) < ITEM_LIMIT
 
 
-@pytest.mark.xfail(strict=True, reason="notices that cannot be sent are kept without a limit")
 def test_a_topic_that_refuses_everything_for_a_month_does_not_fill_the_record() -> None:
     state = initial_state("orders", 0, EAST)
     for hour in range(24 * 30):
-        notice = Notice("observer-fault", LONG[:99], LONG, NOON + hour * HOUR)
+        notice = notice_of("observer-fault", LONG[:99], LONG * 9, NOON + hour * HOUR)
         state = add_notice(state, notice, HOUR) or state
+    assert len(state.outbox) == OUTBOX_KEPT
+    assert state.outbox[-1].at == NOON + (24 * 30 - 1) * HOUR
     assert size(state) < FAR_BELOW

@@ -586,3 +586,33 @@ def test_what_another_plan_or_a_newer_epoch_put_there_stays_refused(world: World
     refused_over(world, lambda: world.put_fence(7, EAST))
     next_tick(world)
     assert (world.moved_to(), world.state.phase) == (EAST, Phase.MOVING)
+
+
+def test_a_worker_whom_another_has_finished_for_sends_nothing_more_and_pages_nobody(world: World) -> None:
+    def meanwhile() -> None:
+        world.faults.clear()
+        two_ticks(world)
+        assert (world.moved_to(), world.state.phase) == (WEST, Phase.STEADY)
+
+    batches = len(world.zones.batches)
+    world.faults.before("zones.submit", meanwhile)
+    world.failover(ports=world.ports("frozen"))
+    assert len(world.zones.batches) == batches + 1
+    assert not world.notifier.about("is not switched yet")
+
+
+def test_one_notice_that_cannot_be_sent_holds_up_no_others_turn_and_no_tick(world: World) -> None:
+    """A topic that is down takes one timeout of a tick, not one for each notice that waits."""
+    world.notifier.failure = TIMED_OUT
+    world.failover()
+    world.deliver_switch()
+    assert len(world.state.outbox) >= 2
+    world.notifier.failure = None
+    world.clock.advance(61)
+    before = world.faults.calls.count("notifier.publish")
+    world.faults.before("notifier.publish", RemoteFailure(TIMED_OUT), times=9)
+    world.tick()
+    assert world.faults.calls.count("notifier.publish") == before + 1
+    world.faults.clear()
+    world.tick()
+    assert not world.state.outbox

@@ -252,3 +252,29 @@ def toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     return str(value)
+
+
+# what a batch of Route 53 and the record have room for
+
+
+def with_records(count: int, zones: int = 1) -> str:
+    head, _, rest = PLAN_TEXT.partition("[[switch.route53_record]]")
+    tail = rest[rest.index("[[switch.linode_record]]") :]
+    made = "".join(
+        f'[[switch.route53_record]]\nzone_id = "Z{number % zones}"\nname = "n{number}.example.com"\n'
+        f'type = "A"\nttl = 60\nprimary = ["192.0.2.10"]\nstandby = ["198.51.100.10"]\n'
+        for number in range(count)
+    )
+    return head + made + tail
+
+
+def test_the_records_of_a_zone_and_its_fence_fit_into_one_batch() -> None:
+    assert len(parse_plan(with_records(499), "many.toml").route53_records) == 499
+    with pytest.raises(PlanError, match=r"many.toml: switch.route53_record: zone Z0: .* has 1002 values"):
+        parse_plan(with_records(500), "many.toml")
+
+
+def test_a_plan_has_no_more_records_than_its_own_record_has_room_for() -> None:
+    assert len(parse_plan(with_records(999, zones=3), "many.toml").route53_records) == 999
+    with pytest.raises(PlanError, match="switch: 1001 records; allowed: at most 1000 in one plan"):
+        parse_plan(with_records(1000, zones=3), "many.toml")

@@ -101,9 +101,9 @@ def _check_whole(top: Table, plan: Plan) -> None:
         top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)
-    records = len(plan.route53_records) + len(plan.linode_records)
-    if records > MOST_RECORDS:
-        top.fail("switch", f"{records} records", f"at most {MOST_RECORDS} in one plan: split it")
+    count = len(plan.route53_records) + len(plan.linode_records)
+    if count > MOST_RECORDS:
+        top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
     route53 = [(r.zone_id, _canonical(r.name), r.type) for r in plan.route53_records]
     linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
     _unique(top, "switch.route53_record", route53)
