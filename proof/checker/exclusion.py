@@ -21,8 +21,8 @@ class OneOpenTransition(Rule):
     """I1: at most one open transition per plan.
 
     An open transition is followed by itself or by none, and stays what it is (direction, Regions, whose it
-    is, since when); an epoch is claimed once. A human who puts an older record there gives its later
-    epochs free again.
+    is, since when); an epoch is claimed once. An older record put there by a human, or a record made anew
+    after the old one was lost, gives the later epochs free again.
     """
 
     invariant = "I1"
@@ -34,6 +34,8 @@ class OneOpenTransition(Rule):
 
     def saved(self, save: Save) -> None:
         """Judge a save."""
+        if save.before is None:
+            self._give_free(save.after.epoch)
         was, now = save.was_open, save.after.transition
         if was and now and was.epoch != now.epoch:
             self.blame(save.entry, f"{save.worker.name} opened epoch {now.epoch} while {was.epoch} was open")
@@ -52,9 +54,12 @@ class OneOpenTransition(Rule):
 
     def edited(self, before: Record | None, after: Record | None) -> None:
         """Take a human's word."""
-        self.claimed = {epoch for epoch in self.claimed if after and epoch <= after.epoch}
-        if after and after.transition:
-            self.claimed.add(after.transition.epoch)
+        if after:
+            self._give_free(after.epoch)
+            self.claimed |= {after.transition.epoch} if after.transition else set()
+
+    def _give_free(self, beyond: int) -> None:
+        self.claimed = {epoch for epoch in self.claimed if epoch <= beyond}
 
 
 class FenceOfItsEpoch(Rule):
@@ -179,8 +184,8 @@ class OnlyGrows(Rule):
 
     A save replaces the version that it expected by the next one; the epoch rises by one with a claim and
     never otherwise; a transition leaves the record only for the history, as it was. At rest the history
-    holds every claimed epoch that is not open, as it was written (a transition that a human took out of
-    the record excepted).
+    holds every claimed epoch that is not open, as it was written. Excepted: a transition that a human took
+    out of the record, and epochs above that of an older record put there.
     """
 
     invariant = "I3"
@@ -193,6 +198,8 @@ class OnlyGrows(Rule):
 
     def saved(self, save: Save) -> None:
         """Judge a save."""
+        if save.before is None:
+            self._excuse(save.after.epoch)
         text = self._problem_with_numbers(save) or self._problem_with_end(save)
         if text:
             self.blame(save.entry, f"{save.worker.name} {text}")
@@ -225,10 +232,18 @@ class OnlyGrows(Rule):
         return ""
 
     def edited(self, before: Record | None, after: Record | None) -> None:
-        """Excuse what a human took out."""
+        """Excuse what a human took out, and what is to come again after an older record."""
+        if after:
+            self._excuse(after.epoch)
         gone = before.transition if before else None
         if gone and not (after and after.transition and after.transition.epoch == gone.epoch):
             self.removed.add(gone.epoch)
+
+    def _excuse(self, beyond: int) -> None:
+        again = {epoch for epoch in self.written if epoch > beyond}
+        self.removed |= again
+        for epoch in again:
+            del self.written[epoch]
 
     def rest(self, entry: Entry) -> None:
         """Judge the history that is left."""

@@ -40,8 +40,9 @@ class SteadyAtRest(Rule):
             self.completed = save.completed.epoch
 
     def edited(self, before: Record | None, after: Record | None) -> None:
-        """Begin anew with a human's record."""
-        self.completed = None
+        """Begin anew with a human's record that tells another story."""
+        same = before and after and (before.epoch, before.active) == (after.epoch, after.active)
+        self.completed = self.completed if same else None
 
     def rest(self, entry: Entry) -> None:
         """Judge what is left."""

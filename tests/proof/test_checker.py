@@ -17,6 +17,7 @@ import pytest
 from proof.checker import BadHistory, check
 from proof.checker.__main__ import main
 from proof.checker.reading import fault_of, read_fence
+from region_failover.domain.codec import dump, load_health, load_state, load_transition
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
 from region_failover.domain.state import LEASE
 from region_failover.domain.symptom import Kind, Symptom
@@ -318,6 +319,14 @@ RUNS: dict[str, tuple[Callable[[], RecordedWorld], str]] = {
 def test_a_recorded_run_of_the_product_is_blamed_for_nothing(name: str) -> None:
     run, expect = RUNS[name]
     assert [str(violation) for violation in run().judge(expect)] == []
+
+
+def test_what_is_recorded_is_what_the_product_stores() -> None:
+    world = failed_over()
+    stored = [*world.store.states.values(), *world.store.healths.values()]
+    texts = [text for _, text in stored] + list(world.store.history.values())
+    loads = (load_state, load_health, load_transition)
+    assert [dump(load(text)) for load, text in zip(loads, texts, strict=True)] == texts
 
 
 def test_a_recorded_run_survives_being_written_and_read(tmp_path: Path) -> None:

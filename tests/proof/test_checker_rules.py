@@ -357,6 +357,13 @@ def history_left(*, complete: bool) -> Story:
     return story.rest() if complete else story.rest(history=[])
 
 
+def restored(epoch: int) -> Story:
+    """A human puts a record of that epoch back; the epoch after it is claimed."""
+    story = Story().claimed().stop().edit(epoch=epoch)
+    story.begin("b").load("b").look("b").decide("b")
+    return story.claim("b", started_at=at(0.001))
+
+
 def history_changed() -> Story:
     story = Story().completed()
     return story.rest(history=[story.history[0].replace("completed", "stopped")])
@@ -506,6 +513,13 @@ CASES = [
         lambda: opened_while_open("itself"),
     ),
     case("an epoch claimed twice", "I1", lambda: claimed_again(4), lambda: claimed_again(5), "I3"),
+    case(
+        "an epoch claimed twice, no older record put there",
+        "I1",
+        lambda: claimed_again(4),
+        lambda: restored(3),
+        "I3",
+    ),
     # I2
     case(
         "a batch without a fence",
