@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from proof.checker.facts import Facts, Save, Worker
@@ -56,8 +57,9 @@ class HealthyForLong(OnClaim):
     """I16: before an automatic failback the saved samples of the primary are healthy for `healthy_for_s`.
 
     Each accepted save of the health record shows the newest sample of the primary. Back from the newest
-    there is none but healthy ones, they reach back that far (or the oldest that the history has says that
-    they do, in `since`), no hole is longer than three ticks, and the newest is no older than that.
+    before the claim's `started_at` there is none but healthy ones, they reach back that far (or the oldest
+    that the history has says that they do, in `since`), no hole is longer than three ticks, and the newest
+    is no older than that.
     """
 
     invariant = "I16"
@@ -66,7 +68,7 @@ class HealthyForLong(OnClaim):
         """Blame a failback onto a Region that was not healthy for long."""
         if opened.manual or opened.direction != "failback":
             return ""
-        samples = self._samples(opened.target)
+        samples = self._samples(opened.target, opened.started_at)
         hole_s = 3 * self.facts.plan.tick_s + self.facts.plan.wide_s
         if not samples or seconds_between(opened.started_at, samples[0]["last_at"]) > hole_s:
             return f"no fresh sample of {opened.target} stands in the health record"
@@ -89,17 +91,20 @@ class HealthyForLong(OnClaim):
         reach = (newest - when(samples[-1]["since"])).total_seconds()
         return "" if reach >= due_s else f"the samples of the primary reach back {reach:.0f} s only"
 
-    def _samples(self, region: str) -> list[dict[str, Any]]:
-        """Return the saved samples of a Region, newest first, as far back as could matter."""
+    def _samples(self, region: str, before: str) -> list[dict[str, Any]]:
+        """Return the saved samples of a Region until then, newest first, as far back as could matter."""
         plan = self.facts.plan
         enough_s = plan.healthy_for_s + 4 * plan.tick_s + 4 * plan.skew_s
+        latest = when(before) + timedelta(seconds=plan.wide_s + SLACK_S)
         found: list[dict[str, Any]] = []
+        newest_t = 0.0
         for entry in reversed(self.facts.health):
-            if found and self.facts.health[-1]["t"] - entry["t"] > enough_s:
+            if found and newest_t - entry["t"] > enough_s:
                 break
-            regions = read_health(entry["record"])
-            if region in regions:
-                found.append(regions[region])
+            sample = read_health(entry["record"]).get(region)
+            if sample and when(sample["last_at"]) <= latest:
+                newest_t = newest_t if found else entry["t"]
+                found.append(sample)
         return found
 
 

@@ -24,8 +24,8 @@ class TargetVerified(Rule):
 
     At the call of a batch that changes an answer: within `verified_within_s` of true time (clocks' errors
     allowed for) each check of the target was asked by this worker and answered well. The record's
-    `verified_at` is never later than such a round of whoever writes it; and a step that another executor
-    claims (Linode) is claimed within `verified_within_s` of it.
+    `verified_at` is never later than such a round of whoever writes it; a claim, and the claim of a step by
+    another executor (Linode), is made within `verified_within_s` of it: what was decided on is what is done.
     """
 
     invariant = "I5"
@@ -57,6 +57,12 @@ class TargetVerified(Rule):
         if now is None:
             return
         same = was is not None and was.epoch == now.epoch
+        age = 0.0 if same else seconds_between(now.started_at, now.verified_at)
+        if age > self.facts.plan.verified_within_s + SLACK_S:
+            self.blame(
+                save.entry,
+                f"{save.worker.name} claimed epoch {now.epoch} upon what it had seen {age:.1f} s before",
+            )
         if not (same and was and was.verified_at == now.verified_at):
             self._judge_claimed(save, now)
         if same and was:

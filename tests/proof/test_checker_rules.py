@@ -269,6 +269,11 @@ def stopped(*, begun: bool) -> Story:
     return (Story().started() if begun else Story().claimed()).stop()
 
 
+def claimed_late(seconds: float) -> Story:
+    """A worker freezes between its decision and its claim."""
+    return Story().begin().load().look().decide().after(seconds).claim(verified_at=at(0))
+
+
 def snapshot_replaced(kept: bool) -> Story:
     story = Story().started()
     before = story.open["steps"][0]["before"]
@@ -602,6 +607,7 @@ CASES = [
         lambda: verified_ago(32, skew_s=1),
     ),
     case("taken over and not looked", "I5", lambda: sent_unseen(False), lambda: sent_unseen(True)),
+    case("decided long before the claim", "I5", lambda: claimed_late(31), lambda: claimed_late(30)),
     case("verified_at invented", "I5", lambda: claim_numbers(verified_at=at(5)), claim_numbers),
     case(
         "a Linode step claimed on an old look",

@@ -32,6 +32,7 @@ from tests.proof.recording import RecordedWorld
 
 LINODE = {EAST: "203.0.113.10", WEST: "198.51.100.50"}
 WAYS = ("dead before", "dead after", "refused", "reply lost")
+FREEZES = ("frozen before", "frozen after", "outlived before", "outlived after")
 FIRST, SECOND, THIRD = "worker-of-the-run", "another", "a-third"
 RESUMED_BY = ("the same worker", "another", "two at once")
 
@@ -139,19 +140,27 @@ def calls_of(world: RecordedWorld, worker: str, since: int = 0) -> list[str]:
 
 
 class Crash:
-    """Lets one call of one worker end badly: its `number`th, from 0."""
+    """Lets one call of one worker end badly: its `number`th, from 0.
 
-    def __init__(self, worker: str, way: str, number: int) -> None:
-        self.worker, self.way, self.left = worker, way, number
+    `meanwhile`: what happens while the worker is frozen inside its call.
+    """
+
+    def __init__(
+        self, worker: str, way: str, number: int, meanwhile: Callable[[], None] | None = None
+    ) -> None:
+        self.worker, self.way, self.left, self.meanwhile = worker, way, number, meanwhile
+        self.when = "after" if way.endswith("after") or way == "reply lost" else "before"
 
     def __call__(self, when: str, worker: str, operation: str) -> None:
         """Meet a call."""
-        due = "before" if self.way in {"dead before", "refused"} else "after"
-        if worker != self.worker or when != due:
+        if (worker, when) != (self.worker, self.when):
             return
         self.left -= 1
-        if self.left == -1:
+        if self.left != -1:
+            return
+        if self.meanwhile is None:
             raise Killed if self.way.startswith("dead") else refusal(operation)
+        self.meanwhile()
 
 
 def refusal(operation: str) -> Exception:
@@ -165,6 +174,36 @@ def crash(world: RecordedWorld, flow: Flow, way: str, number: int) -> None:
     with contextlib.suppress(Killed, RegionFailoverError):
         flow.run(world, FIRST)
     world.tape.hook = None
+
+
+def freeze(world: RecordedWorld, flow: Flow, way: str, number: int, by: str) -> None:
+    """Run the flow, frozen at its `number`th call until others have finished it; then it wakes up.
+
+    Outlived: until, beyond that, a human has moved the traffic back, so that its epoch is over.
+    """
+
+    def meanwhile() -> None:
+        world.clock.advance(LEASE.total_seconds())
+        resume(world, flow, by)
+        world.deliver_switch()
+        if way.startswith("outlived"):
+            move_back(world)
+
+    world.tape.hook = Crash(FIRST, way, number, meanwhile)
+    with contextlib.suppress(RegionFailoverError):
+        flow.run(world, FIRST)
+    world.tape.hook = None
+
+
+def move_back(world: RecordedWorld) -> None:
+    """All is well again, a tick has paid what is owed, and a human asks for the other Region."""
+    world.repair_region(EAST)
+    world.clock.advance(LEASE.total_seconds())
+    world.tick()
+    world.deliver_switch()
+    action = "failover" if world.state.active == EAST else "failback"
+    getattr(world, action)(world.manual(action, force=True))
+    world.deliver_switch()
 
 
 def resume(world: RecordedWorld, flow: Flow, by: str) -> None:
@@ -205,17 +244,18 @@ def go_on(world: RecordedWorld, flow: Flow) -> None:
     world.deliver_switch()
 
 
-def left_wrong(world: World, flow: Flow, epoch: int) -> list[str]:
-    """Return what is not as it must be: steady, and everything where the record says that the traffic is."""
-    state = world.state
-    moved = state.epoch > epoch
-    active = flow.target if moved or flow.name == "linode" else flow.source
+def left_wrong(world: World) -> list[str]:
+    """Return what is not as it must be: steady, and everything where the history says that the traffic is.
+
+    In these flows no transition is stopped: each epoch claimed is in the history, completed.
+    """
+    state, history = world.state, world.history()
+    active = history[-1].target if history else EAST
     owed = {step.region for step in state.owed}
     parameters = {region: world.parameters.values[region, PARAMETER] for region in (EAST, WEST)}
     due = {
         "phase": (state.phase, Phase.STEADY),
         "transition": (state.transition, None),
-        "epoch": (state.epoch, epoch + moved),
         "active": (state.active, active),
         "answer": (world.moved_to(), active),
         "fence": (world.fence(), Fence("orders", state.epoch, active)),
@@ -224,14 +264,17 @@ def left_wrong(world: World, flow: Flow, epoch: int) -> list[str]:
             {region: value for region, value in parameters.items() if region not in owed},
             dict.fromkeys((region for region in (EAST, WEST) if region not in owed), active),
         ),
-        "history": ([t.epoch for t in world.history()], list(range(1, state.epoch + 1))),
+        "history": (
+            [(t.epoch, t.outcome) for t in history],
+            [(number, "completed") for number in range(1, state.epoch + 1)],
+        ),
     }
     return [f"{what} is {found}, {wanted} is due" for what, (found, wanted) in due.items() if found != wanted]
 
 
-def judged(world: RecordedWorld, flow: Flow, epoch: int) -> list[str]:
+def judged(world: RecordedWorld) -> list[str]:
     """Return everything wrong with a world and with its history."""
-    return [*left_wrong(world, flow, epoch), *(str(violation) for violation in world.judge("steady"))]
+    return [*left_wrong(world), *(str(violation) for violation in world.judge("steady"))]
 
 
 def asked_again(world: RecordedWorld, flow: Flow, epoch: int) -> list[str]:
@@ -243,7 +286,7 @@ def asked_again(world: RecordedWorld, flow: Flow, epoch: int) -> list[str]:
         world.clock.advance(5)
     world.failover()
     go_on(world, flow)
-    wrong = judged(world, flow, epoch)
+    wrong = judged(world)
     return wrong if world.state.active == flow.target else [*wrong, "the next event did not move the traffic"]
 
 
@@ -251,10 +294,15 @@ def run_case(name: str, way: str, number: int, by: str) -> list[str]:
     """Run one case; return what is wrong."""
     flow, world = FLOWS[name], copy_of(prepared(name))
     epoch = world.state.epoch
-    crash(world, flow, way, number)
-    resume(world, flow, by)
+    if way in FREEZES:
+        freeze(world, flow, way, number, by)
+        _wait(world, flow)
+        flow.resume(world, SECOND)
+    else:
+        crash(world, flow, way, number)
+        resume(world, flow, by)
     go_on(world, flow)
-    wrong = judged(world, flow, epoch)
+    wrong = judged(world)
     if by == "another" and not wrong:
         wrong = asked_again(world, flow, epoch)
     COUNTS["crash points"] += 1
@@ -277,19 +325,17 @@ class Resumed:
     name: str
     first: str
     world: bytes
-    epoch: int
     operations: list[str]
 
 
 def once_crashed(name: str, number: int, operation: str) -> Resumed:
     """Crash at a call, and find what the resumption calls."""
     flow, world = FLOWS[name], copy_of(prepared(name))
-    epoch = world.state.epoch
     crash(world, flow, "dead after", number)
     _wait(world, flow)
     kept, since = pickle.dumps(world), len(world.entries)
     flow.resume(world, SECOND)
-    return Resumed(name, operation, kept, epoch, calls_of(world, SECOND, since))
+    return Resumed(name, operation, kept, calls_of(world, SECOND, since))
 
 
 def run_double(found: Resumed, number: int) -> list[str]:
@@ -302,7 +348,7 @@ def run_double(found: Resumed, number: int) -> list[str]:
     _wait(world, flow)
     flow.resume(world, THIRD)
     go_on(world, flow)
-    wrong = judged(world, flow, found.epoch)
+    wrong = judged(world)
     COUNTS["double crashes"] += 1
     COUNTS["violations"] += bool(wrong)
     return wrong
