@@ -145,6 +145,19 @@ def drift_between_snapshot_and_batch() -> RecordedWorld:
     return world
 
 
+def edited_before_the_read_back() -> RecordedWorld:
+    """A human puts the old answer back between INSYNC and the read-back: not done, and not completed."""
+    world = RecordedWorld()
+    world.tick()
+    world.outage()
+    old = RecordSet("api.example.com", "A", 60, ("192.0.2.10",))
+    world.faults.after("zones.is_insync", lambda: world.edit_zone(ZONE, old))
+    world.failover()
+    world.deliver_switch()
+    assert world.state.transition is not None
+    return world
+
+
 def paused_midway() -> RecordedWorld:
     world = RecordedWorld()
     world.tick()
@@ -301,6 +314,7 @@ RUNS: dict[str, tuple[Callable[[], RecordedWorld], str]] = {
         (both_down, "steady"),
         (human_drift, "steady"),
         (drift_between_snapshot_and_batch, ""),
+        (edited_before_the_read_back, ""),
         (paused_midway, "steady"),
         (crash_and_resume, "steady"),
         (frozen_worker, "steady"),

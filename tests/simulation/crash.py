@@ -2,13 +2,15 @@
 
 A case: a flow runs; at one of its calls it dies before the effect, dies after it, is refused, or its reply
 is lost; then the flow is resumed by the same worker (Lambda retries under the same name), by another one,
-or by two at once. The time that I18 allows passes: a lease and two ticks. What is left is judged twice: by
-what must be there (`left_wrong`), and the whole history by the checker. With `--double` the resumption
-dies too, at each of its own calls.
+or by two at once. Or the worker does not die but hangs inside the call, and goes on when others have
+finished for it, died in its place, or moved the traffic elsewhere. The time that I18 allows passes: a lease
+and two ticks. What is left is judged twice: by what must be there (`left_wrong`), and the whole history by
+the checker. With `--double` the resumption dies too, at each of its own calls.
 
-    python -m tests.simulation.crash [--double] [--stride N]
+    PYTHONPATH=layers/common python -m tests.simulation.crash [--double] [--stride N]
 
-The last line counts; exit 1 where anything is violated.
+The last line counts ("crash points" are cases: a call, what happens at it, who goes on); exit 1 where
+anything is violated.
 """
 
 from __future__ import annotations
@@ -32,9 +34,18 @@ from tests.proof.recording import RecordedWorld
 
 LINODE = {EAST: "203.0.113.10", WEST: "198.51.100.50"}
 WAYS = ("dead before", "dead after", "refused", "reply lost")
-FREEZES = ("frozen before", "frozen after", "outlived before", "outlived after")
+FREEZES = ("frozen before", "frozen after", "outlived before", "outlived after", "delayed", "overlapped")
 FIRST, SECOND, THIRD = "worker-of-the-run", "another", "a-third"
 RESUMED_BY = ("the same worker", "another", "two at once")
+FINISHED_BY = ("another", "one that dies")
+DELAY_S = 45.0  # longer than a Region stays verified, shorter than a lease
+
+# What each way is combined with.
+COMBINED = [
+    *itertools.product(WAYS, RESUMED_BY),
+    *itertools.product(("frozen before", "frozen after"), FINISHED_BY),
+    *((way, "another") for way in FREEZES[2:]),
+]
 
 # What has been run so far, for whoever reports it.
 COUNTS = {"crash points": 0, "double crashes": 0, "violations": 0}
@@ -177,15 +188,23 @@ def crash(world: RecordedWorld, flow: Flow, way: str, number: int) -> None:
 
 
 def freeze(world: RecordedWorld, flow: Flow, way: str, number: int, by: str) -> None:
-    """Run the flow, frozen at its `number`th call until others have finished it; then it wakes up.
+    """Run the flow, and let its `number`th call take long; then the worker wakes up and goes on.
 
-    Outlived: until, beyond that, a human has moved the traffic back, so that its epoch is over.
+    Frozen: until its lease is over and another has finished for it, or has died having taken the lease.
+    Outlived: until, beyond that, a human has moved the traffic back, so that its epoch is over. Delayed: for
+    DELAY_S only. Overlapped: no longer than a tick, and the same event delivered again, take beside it.
     """
 
     def meanwhile() -> None:
-        world.clock.advance(LEASE.total_seconds())
-        resume(world, flow, by)
-        world.deliver_switch()
+        if way == "delayed":
+            world.clock.advance(DELAY_S)
+        elif way == "overlapped":
+            run_tick(world, SECOND)
+            flow.run(world, THIRD)
+        else:
+            world.clock.advance(LEASE.total_seconds())
+            resume(world, flow, by)
+            world.deliver_switch()
         if way.startswith("outlived"):
             move_back(world)
 
@@ -209,6 +228,12 @@ def move_back(world: RecordedWorld) -> None:
 def resume(world: RecordedWorld, flow: Flow, by: str) -> None:
     """Resume it once: a tick when the lease is over, or the same request delivered again."""
     _wait(world, flow)
+    if by == "one that dies":
+        world.tape.hook = dies_having_saved
+        with contextlib.suppress(Killed):
+            flow.resume(world, SECOND)
+        world.tape.hook = None
+        return
     if by != "two at once":
         flow.resume(world, FIRST if by == "the same worker" else SECOND)
         return
@@ -224,6 +249,12 @@ def resume(world: RecordedWorld, flow: Flow, by: str) -> None:
     world.tape.hook = None
     if not met:
         flow.resume(world, THIRD)
+
+
+def dies_having_saved(when: str, worker: str, operation: str) -> None:
+    """Kill the second worker once it has changed the state record."""
+    if (when, worker, operation) == ("after", SECOND, "store.save_state"):
+        raise Killed
 
 
 def _wait(world: RecordedWorld, flow: Flow) -> None:
@@ -383,7 +414,7 @@ def main(arguments: list[str]) -> int:
 
 def singles() -> Iterator[tuple[str, list[str]]]:
     """Yield every case of the matrix."""
-    for name, way, by in itertools.product(FLOWS, WAYS, RESUMED_BY):
+    for name, (way, by) in itertools.product(FLOWS, COMBINED):
         yield from cases(name, way, by)
 
 

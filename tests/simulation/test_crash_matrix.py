@@ -10,10 +10,9 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.crash import (
+    COMBINED,
     FIRST,
     FLOWS,
-    RESUMED_BY,
-    WAYS,
     cases,
     copy_of,
     doubles,
@@ -33,8 +32,7 @@ def test_an_undisturbed_run_moves_everything_once(name: str) -> None:
     assert world.state.active == flow.target
 
 
-@pytest.mark.parametrize("by", RESUMED_BY)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "by"), COMBINED)
 @pytest.mark.parametrize("name", FLOWS)
 def test_whatever_happens_at_one_call_the_transition_is_finished_or_stopped(
     name: str, way: str, by: str
