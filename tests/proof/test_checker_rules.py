@@ -274,6 +274,32 @@ def claimed_late(seconds: float) -> Story:
     return Story().begin().load().look().decide().after(seconds).claim(verified_at=at(0))
 
 
+def put_back(seconds: float, value: str = EAST, paused: bool = False) -> Story:
+    """On a steady record, that long after a move, a tick writes what a late writer may have changed."""
+    story = Story().edit(moved_at=at(0), paused=paused).begin("a", "failback").after(seconds)
+    return story.load("a").write("a", WEST, value)
+
+
+def linode_put_back(seconds: float, region: str = EAST) -> Story:
+    """The same for Linode."""
+    story = Story().edit(moved_at=at(0)).begin("l", "linode_dns").after(seconds).find("l")
+    return story.load("l").point("l", LINODE[region])
+
+
+def snapshot_retaken(*, foreign: bool = False, sent: bool = False, ahead: bool = False) -> Story:
+    """A human changes the zone after the snapshot, which is then taken again."""
+    story = Story().started()
+    if sent:
+        story.submit()
+    story.edit_zone(*([stranger()] if foreign else [fence(9 if ahead else 2, EAST)]))
+    return story.start()
+
+
+def second_attempt(name: str) -> Story:
+    """The invocation is tried again; records go on naming it as they did."""
+    return Story().started("a").begin(name).load(name).write(name)
+
+
 def snapshot_replaced(kept: bool) -> Story:
     story = Story().started()
     before = story.open["steps"][0]["before"]
@@ -598,6 +624,17 @@ CASES = [
     case("a lease longer than a lease", "I4", lambda: lease_of(121), lambda: lease_of(120)),
     case("a lease given to another", "I4", lambda: leased_to("b"), lambda: leased_to("a")),
     case("a write that corrects nothing", "I4", writes_when_over, lambda: corrected(seen=True)),
+    case("put back too late", "I4", lambda: put_back(901), lambda: put_back(900)),
+    case("put back to the other Region", "I4", lambda: put_back(60, WEST), lambda: put_back(60), "I2"),
+    case("Linode put back too late", "I4", lambda: linode_put_back(901), lambda: linode_put_back(900)),
+    case(
+        "Linode put back to the other Region",
+        "I4",
+        lambda: linode_put_back(60, WEST),
+        lambda: linode_put_back(60),
+        "I2",
+    ),
+    case("an attempt of another", "I4", lambda: second_attempt("b~2"), lambda: second_attempt("a~2")),
     # I5
     case("verified too long ago", "I5", lambda: verified_ago(31), lambda: verified_ago(30)),
     case(
@@ -677,6 +714,11 @@ CASES = [
     case("deletes what the snapshot did not see", "I9", lambda: drifted(False), lambda: drifted(True)),
     case("no snapshot", "I9", lambda: Story().claimed().submit(), good_batch),
     case("a snapshot replaced", "I9", lambda: snapshot_replaced(False), lambda: snapshot_replaced(True)),
+    case("a foreign snapshot taken again", "I9", lambda: snapshot_retaken(foreign=True), snapshot_retaken),
+    case(
+        "a snapshot taken again after the batch", "I9", lambda: snapshot_retaken(sent=True), snapshot_retaken
+    ),
+    case("a snapshot of a fence ahead", "I9", lambda: snapshot_retaken(ahead=True), snapshot_retaken),
     # I10 to I13
     case(
         "denied is no evidence",
@@ -748,6 +790,7 @@ CASES = [
         lambda: Story().edit(paused=True).claimed(),
         lambda: Story().edit(paused=False).claimed(),
     ),
+    case("put back in a pause", "I17", lambda: put_back(60, paused=True), lambda: put_back(60)),
     # I18
     case("open at rest", "I18", lambda: Story().started().rest(), still_open_at_rest),
     case(

@@ -7,6 +7,8 @@ the checker finds no invariant violated on the way.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.simulation.crash import (
@@ -32,8 +34,26 @@ def test_an_undisturbed_run_moves_everything_once(name: str) -> None:
     assert world.state.active == flow.target
 
 
-@pytest.mark.parametrize(("way", "by"), COMBINED)
-@pytest.mark.parametrize("name", FLOWS)
+# A worker that hangs between its decision and its claim claims upon what it saw long before (I5, I16).
+CLAIMS_LATE = pytest.mark.xfail(reason="the claim does not look at how old its evidence is", strict=True)
+
+
+def matrix() -> list[Any]:
+    """Return every flow with everything that may happen to it."""
+    return [
+        pytest.param(
+            name, way, by, marks=CLAIMS_LATE if claims_late(name, way) else (), id=f"{name}-{way}-{by}"
+        )
+        for name in FLOWS
+        for way, by in COMBINED
+    ]
+
+
+def claims_late(name: str, way: str) -> bool:
+    return name != "linode" and way in {"delayed", "frozen before", "frozen after"}
+
+
+@pytest.mark.parametrize(("name", "way", "by"), matrix())
 def test_whatever_happens_at_one_call_the_transition_is_finished_or_stopped(
     name: str, way: str, by: str
 ) -> None:
