@@ -6,9 +6,8 @@ the effect in the history, as in the world.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -26,7 +25,7 @@ from proof.history import (
     record_set,
     result_of,
 )
-from region_failover.domain.codec import load_health, load_state
+from region_failover.domain.codec import dump, load_health, load_state
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState, Transition
 from region_failover.domain.verdict import HealthRecord
@@ -52,26 +51,17 @@ FUNCTIONS: dict[Callable[..., Any], str] = {
 Hook = Callable[[str, str, str], None]
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a record")
-
-
-_encode = json.JSONEncoder(default=_plain, sort_keys=True).encode
 _texts: dict[int, tuple[Any, str]] = {}  # by identity, with the record itself, so that none is reused
 
 
 def text_of(record: Any) -> str:
-    """Return what the product's `codec.dump` returns, much faster: thousands of runs are judged."""
+    """Return the record as the state table keeps it, dumped once: thousands of runs are judged."""
     known = _texts.get(id(record))
     if known is not None:
         return known[1]
     if len(_texts) > 2000:
         _texts.clear()
-    text = _encode(record)
+    text = dump(record)
     _texts[id(record)] = (record, text)
     return text
 
@@ -140,16 +130,24 @@ class Tape:
         self.history = History()
         self.under_way: list[tuple[int, str, str, Entry]] = []  # (call, worker, operation, data)
         self.hook: Hook | None = None
+        self._read: tuple[datetime, float, str] = (NOON, 0.0, NOON.isoformat())
 
     def add(self, kind: str, **data: Any) -> int:
         """Add an entry now."""
-        return self.history.add(kind, (self.clock.at - NOON).total_seconds(), **data)
+        return self.history.add(kind, self._now()[1], **data)
+
+    def _now(self) -> tuple[datetime, float, str]:
+        """Return the clock's time, the seconds since noon, and the time as text."""
+        if self.clock.at is not self._read[0]:
+            at = self.clock.at
+            self._read = (at, (at - NOON).total_seconds(), at.isoformat())
+        return self._read
 
     def run(self, worker: str, operation: str, call: Callable[..., T], arguments: Any, named: Any) -> T:
         """Make a call and write it down with its reply; a worker that is killed has none."""
         data = _asked(operation, arguments, named)
         who = {"worker": worker, "op": operation}
-        number = self.add("call", **who, clock=self.clock.at.isoformat(), **data)
+        number = self.add("call", **who, clock=self._now()[2], **data)
         self.under_way.append((number, worker, operation, data))
         try:
             self._meet("before", worker, operation)
