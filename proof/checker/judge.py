@@ -35,7 +35,7 @@ WRONG = (KeyError, TypeError, AttributeError, IndexError, ValueError)
 class Judge:
     """One history under judgement."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], rules: Sequence[type[Rule]] = RULES) -> None:
         """Read the first entry, and gather the rules."""
         if not entries or entries[0].get("kind") != "plan":
             raise BadHistory("entry 0: a history begins with its plan")
@@ -44,7 +44,7 @@ class Judge:
             self.facts = Facts(PlanFacts(entries[0]), entries[0].get("zones", {}))
         except WRONG as error:
             raise _bad(entries[0], error) from error
-        self.rules = [rule(self.facts) for rule in RULES]
+        self.rules = [rule(self.facts) for rule in rules]
         self.hooks: dict[str, list[Callable[..., None]]] = {
             hook: [getattr(rule, hook) for rule in self.rules if _overrides(rule, hook)] for hook in HOOKS
         }

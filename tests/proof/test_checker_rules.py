@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from proof.checker.judge import RULES, Judge
+from proof.checker.rule import Rule
 from tests.proof.story import (
     ANSWERS,
     EAST,
@@ -874,6 +876,17 @@ def test_a_history_that_breaks_a_rule_is_blamed_for_it(found: Case) -> None:
 @pytest.mark.parametrize("found", CASES, ids=lambda found: f"{found.broken} {found.name}")
 def test_a_near_miss_is_not_blamed(found: Case) -> None:
     assert found.broken not in found.near_miss().broken
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_no_rule_is_idle(rule: type[Rule]) -> None:
+    """Without it, some case is not blamed for what it breaks."""
+    others = [other for other in RULES if other is not rule]
+    stories = (found.violation().entries for found in CASES if found.broken == rule.invariant)
+    assert any(
+        rule.invariant not in {violation.invariant for violation in Judge(entries, others).run()}
+        for entries in stories
+    )
 
 
 def test_every_invariant_has_a_case() -> None:
