@@ -67,17 +67,17 @@ class FenceOfItsEpoch(Rule):
 
     The batch deletes the fence that was there and creates one of an epoch that was claimed before, which
     names the claim's target; the records that it leaves behind are that target's (but for what a human
-    wrote and the batch did not touch). A fence's epoch never goes down in a zone, unless a human puts one
-    there. The first fence, put alone where none was, says what a stored record said. A batch that changes
-    something is never of an epoch below the record's; one that changes nothing may come late.
+    wrote and the batch did not touch). Its epoch is not below that of the fence that it deletes: so it never
+    goes down in a zone, unless a human makes it. The first fence, put alone where none was, says what a
+    stored record said. A batch that changes something is never of an epoch below the record's; one that
+    changes nothing may come late.
     """
 
     invariant = "I2"
 
     def __init__(self, facts: Facts) -> None:
-        """Begin with no batch accepted."""
+        """Begin with nothing said."""
         super().__init__(facts)
-        self.highest: dict[str, int] = {}
         self.said: set[tuple[int, str]] = set()
 
     def saved(self, save: Save) -> None:
@@ -89,22 +89,11 @@ class FenceOfItsEpoch(Rule):
         if after:
             self.said.add((after.epoch, after.active))
 
-    def zone_edited(self, zone_id: str) -> None:
-        """Begin anew at a human's fence."""
-        found = self.facts.fence_of(zone_id)
-        fence = read_fence(found[1]) if found else None
-        if fence is None:
-            self.highest.pop(zone_id, None)
-        elif fence.epoch != self.highest.get(zone_id):
-            self.highest[zone_id] = fence.epoch
-
     def accepted(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch."""
         text = self._problem(batch)
         if text:
             self.blame(entry, f"{worker.name}'s batch in zone {batch.zone_id} {text}")
-        if batch.fence:
-            self.highest[batch.zone_id] = max(self.highest.get(batch.zone_id, 0), batch.fence.epoch)
 
     def _problem(self, batch: Batch) -> str:
         plan, fence = self.facts.plan, batch.fence
@@ -115,17 +104,12 @@ class FenceOfItsEpoch(Rule):
         there = self.facts.fence_of(batch.zone_id)
         if there is not None and batch.deletes.get(batch.fence_key) != there:  # type: ignore[arg-type]
             return "does not delete the fence that was there"
-        if fence.epoch < self._reached(batch.zone_id):
-            return f"is of epoch {fence.epoch}, after one of epoch {self._reached(batch.zone_id)}"
+        older = read_fence(there[1]) if there else None
+        if older and older.plan == plan.name and fence.epoch < older.epoch:
+            return f"is of epoch {fence.epoch}, after one of epoch {older.epoch}"
         if batch.starts_a_fence and (fence.epoch, fence.active) in self.said:
             return ""
         return self._problem_with_claim(batch, fence.epoch, fence.active)
-
-    def _reached(self, zone_id: str) -> int:
-        there = self.facts.fence_of(zone_id)
-        fence = read_fence(there[1]) if there else None
-        ours = fence.epoch if fence and fence.plan == self.facts.plan.name else 0
-        return max(ours, self.highest.get(zone_id, 0))
 
     def _problem_with_claim(self, batch: Batch, epoch: int, active: str) -> str:
         claim, record = self.facts.claims.get(epoch), self.facts.record

@@ -16,7 +16,6 @@ RULES = tuple(
 HOOKS = (
     "saved",
     "edited",
-    "zone_edited",
     "submitting",
     "accepted",
     "writing",
@@ -122,7 +121,6 @@ class Judge:
             self._edit(record_of(entry["record"]))
         if "zone_id" in entry:
             self.facts.edit_zone(entry["zone_id"], entry["records"])
-            self._tell("zone_edited", entry["zone_id"])
 
     def _edit(self, after: Record | None) -> None:
         before, self.facts.record = self.facts.record, after

@@ -53,9 +53,6 @@ class Rule:
     def edited(self, before: Record | None, after: Record | None) -> None:
         """The state record was replaced by a human, or found when the history began."""
 
-    def zone_edited(self, zone_id: str) -> None:
-        """A human has edited a zone."""
-
     def submitting(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """A worker asks Route 53 to take a batch."""
 

@@ -195,8 +195,15 @@ class Story:
         self.add("world", what="human-edit", zone_id=ZONE, records=list(self.zone.values()))
         return self
 
+    def lose(self, epoch: int) -> Story:
+        """Let the record be lost, and made anew from the fence at this epoch, by worker 'new'."""
+        self.add("world", what="human-edit", record=None)
+        self.record = {**self.record, "version": 0, "epoch": epoch, "transition": None, "phase": "steady"}
+        return self.begin("new").save("new")
+
     def load(self, worker: str = "a") -> Story:
-        self.ask(worker, "store.load_state", json.dumps(self.record), plan="orders")
+        there = json.dumps(self.record) if self.record["version"] else None
+        self.ask(worker, "store.load_state", there, plan="orders")
         return self
 
     def save(self, worker: str = "a", ended: Entry | None = None, **changes: Any) -> Story:

@@ -276,6 +276,64 @@ def claimed_late(seconds: float) -> Story:
     return Story().begin().load().look().decide().after(seconds).claim(verified_at=at(0))
 
 
+def again_after(how: str) -> Story:
+    """Epoch 4 is stopped; then comes a record at 3, put there or made anew, and 4 is claimed and stopped."""
+    story = Story().claimed().stop()
+    story = story.lose(3) if how == "lost" else story.edit(epoch=3 if how == "restored" else 4)
+    story.begin("b").load("b").look("b").decide("b")
+    return story.claim("b", epoch=4, started_at=at(0.001)).stop("b")
+
+
+def made_anew(**changes: object) -> Story:
+    """The record is lost and made anew, with more in it than there should be."""
+    story = Story().claimed()
+    was_open = story.open
+    story.add("world", what="human-edit", record=None)
+    story.record = {**story.record, "version": 0, "transition": None, "phase": "steady", "epoch": 3}
+    return story.begin("new").save("new", **({"transition": was_open, "epoch": 4} if changes else {}))
+
+
+def ended_as(epoch: int = 4, *, left_open: bool = False, twice: bool = False) -> Story:
+    """A transition is stopped, with something wrong in how."""
+    story = Story().claimed()
+    was_open = story.open
+    ended = {**was_open, "epoch": epoch, "ended_at": at(0), "outcome": "stopped: it is well"}
+    if left_open:
+        return story.save(ended=ended)
+    story.save(ended=ended, transition=None, phase="steady")
+    if twice:
+        story.edit(transition=was_open, phase="moving").save(ended=ended, transition=None, phase="steady")
+    return story
+
+
+def steps_changed(*, shorter: bool) -> Story:
+    story = Story().started()
+    return story.change(steps=story.open["steps"][: 2 if shorter else 4])
+
+
+def fence_ahead(epoch: int) -> Story:
+    """A human's fence is there when the snapshot is taken, and the batch of epoch 4 replaces it."""
+    return Story().claimed().edit_zone(fence(epoch, EAST)).start().submit()
+
+
+def of_the_old_epoch(*, changes: bool) -> Story:
+    """Epoch 5 is claimed, its batch not sent yet; a batch of epoch 4 is accepted, which changes something."""
+    story = next_epoch("b")
+    if changes:
+        story.edit_zone(answer(EAST))
+    now = answer(EAST if changes else WEST)
+    return story.submit("a", swap(fence(4, WEST), fence(4, WEST)) + swap(now, answer(WEST)))
+
+
+def unseen(*, loads: bool) -> Story:
+    story = Story().started("a").begin("a~2")
+    return (story.load("a~2") if loads else story).write("a~2")
+
+
+def with_upsert(story: Story) -> list[Entry]:
+    return [*swap(fence(3, EAST), fence(4, WEST)), {"action": "UPSERT", **answer(WEST)}]
+
+
 def put_back(seconds: float, value: str = EAST, paused: bool = False) -> Story:
     """On a steady record, that long after a move, a tick writes what a late writer may have changed."""
     story = Story().edit(moved_at=at(0), paused=paused).begin("a", "failback").after(seconds)
@@ -605,7 +663,77 @@ CASES = [
         lambda: late_linode(sees=True),
     ),
     case("Linode pointed back", "I2", lambda: linode_at(LINODE[EAST]), lambda: linode_at(LINODE[WEST])),
+    case("an answer changed unconditionally", "I2", batch_of(with_upsert), good_batch, "I9"),
+    case(
+        "another plan's fence",
+        "I2",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, WEST, "other")) + swap(answer(EAST), answer(WEST))),
+        good_batch,
+    ),
+    case(
+        "a fence of no Region of the plan",
+        "I2",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, "eu-west-1"))),
+        good_batch,
+    ),
+    case(
+        "the fence not deleted",
+        "I2",
+        batch_of(lambda s: swap(None, fence(4, WEST)) + swap(answer(EAST), answer(WEST))),
+        good_batch,
+        "I9",
+    ),
+    case("an epoch below a fence ahead", "I2", lambda: fence_ahead(5), lambda: fence_ahead(4)),
+    case(
+        "a fence that does not name the claim's target",
+        "I2",
+        batch_of(lambda s: swap(fence(3, EAST), fence(4, EAST))),
+        good_batch,
+        "I19",
+    ),
+    case(
+        "a change for an epoch that is over",
+        "I2",
+        lambda: of_the_old_epoch(changes=True),
+        lambda: of_the_old_epoch(changes=False),
+        "I4",
+        "I9",
+        "I20",
+    ),
+    case("a write without a look", "I2", lambda: unseen(loads=False), lambda: unseen(loads=True), "I4"),
     # I3
+    case(
+        "a record made anew with a move in it",
+        "I3",
+        lambda: made_anew(open=True),
+        made_anew,
+        *("I1", "I4", "I5", "I11", "I13", "I23"),
+    ),
+    case("ended under another epoch", "I3", lambda: ended_as(5), ended_as),
+    case("ended and left open", "I3", lambda: ended_as(left_open=True), ended_as),
+    case("ended twice", "I3", lambda: ended_as(twice=True), ended_as),
+    case(
+        "ended again, no record put there",
+        "I3",
+        lambda: again_after("nothing"),
+        lambda: again_after("lost"),
+        "I1",
+    ),
+    case(
+        "ended again, no older record put there",
+        "I3",
+        lambda: again_after("nothing"),
+        lambda: again_after("restored"),
+        "I1",
+    ),
+    case(
+        "an epoch claimed twice, no record lost",
+        "I1",
+        lambda: again_after("nothing"),
+        lambda: again_after("lost"),
+        "I3",
+    ),
+    case("a step left out", "I3", lambda: steps_changed(shorter=True), lambda: steps_changed(shorter=False)),
     case("a version skipped", "I3", version_jumps, lambda: version_of(6)),
     case("an epoch skipped", "I3", lambda: claim_numbers(epoch=6), claim_numbers),
     case("a transition gone without a history", "I3", lambda: vanished(False), lambda: vanished(True)),
