@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from proof.checker import evidence, exclusion, judgement, progress, stability, traffic
-from proof.checker.facts import Answer, Beat, Check, Facts, PlanFacts, Save, Worker, judge_answer
+from proof.checker.facts import (
+    CLOCKS_AGREE_S,
+    Answer,
+    Beat,
+    Check,
+    Facts,
+    PlanFacts,
+    Save,
+    Worker,
+    judge_answer,
+)
 from proof.checker.reading import BadHistory, Batch, Record, read_record, read_transition, record_of
 from proof.checker.rule import Entry, Rule, Violation
 
@@ -176,7 +186,8 @@ class Judge:
         beat = self.looked.pop(entry["call"], None)
         if beat is not None and entry.get("result"):
             call = beat.call
-            beat.age_s = judgement.age_at_reply(call["clock"], call["t"], entry["t"], entry["result"])
+            age_s = judgement.age_at_reply(call["clock"], call["t"], entry["t"], entry["result"])
+            beat.age_s = age_s if age_s >= -CLOCKS_AGREE_S else None  # a clock far ahead measures nothing
 
     # the state record
 

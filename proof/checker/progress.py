@@ -159,7 +159,7 @@ class OneEffect(Rule):
     """I20: one event, one effect.
 
     In each zone at most one accepted batch of an epoch changes an answer. An event (its id and time; for a
-    human's request the id that the claim adds to the record) opens one transition, unless that one was
+    human's request the id that the claim must add to the record) opens one transition, unless that one was
     stopped before it began. A worker begun by an event older than its maximum age (clocks' errors allowed
     for) claims and changes nothing.
     """
@@ -193,6 +193,8 @@ class OneEffect(Rule):
         if opened is None:
             return
         self._judge_age(save.entry, save.worker, f"claimed epoch {opened.epoch}")
+        if opened.manual and save.before and save.before.requests == save.after.requests:
+            self.blame(save.entry, f"{save.worker.name} claimed for a human and noted no new request")
         for key in self._reasons(save, opened):
             if key in self.opened_by:
                 self.blame(

@@ -582,6 +582,16 @@ def two_requests(first: str, second: str) -> Story:
     return story
 
 
+def unnoted(request: str) -> Story:
+    """A human's claim adds that request to the record, which already holds 'r1'."""
+    story = Story().edit(requests=["r1"]).begin().load().look().decide(manual=True)
+    story.claim(manual=True)
+    for entry in story.entries[-3:-1]:
+        record = json.loads(entry["record"])
+        entry["record"] = json.dumps({**record, "requests": ["r1", *([request] if request else [])]})
+    return story
+
+
 def without_situation() -> Story:
     story = Story().begin().load().look()
     story.do("a", "store.record_decision", plan="orders", decision={"action": "move", "situation": None})
@@ -890,6 +900,12 @@ CASES = [
     case("replication unknown the other way", "I14", lambda: measured(to_west=None), measured),
     case("replication slow", "I14", lambda: measured(to_west=31), lambda: measured(to_west=30)),
     case("a loss not recorded", "I14", lambda: lost(None, measured=True), lambda: lost(None, measured=False)),
+    case(
+        "a heartbeat of a clock far ahead measured",
+        "I14",
+        lambda: measured(to_west=-31),
+        lambda: measured(to_west=-30),
+    ),
     # I15
     case("within the cooldown", "I15", lambda: cooled(3590), lambda: cooled(3660)),
     case("within the record's cooldown", "I15", lambda: cooled_by_record(1), lambda: cooled_by_record(0)),
@@ -969,6 +985,7 @@ CASES = [
     case(
         "a stale event, clocks allowed for", "I20", lambda: aged(921, skew_s=10), lambda: aged(919, skew_s=10)
     ),
+    case("a request not noted", "I20", lambda: unnoted(""), lambda: unnoted("r2")),
     # I21
     case(
         "left to humans",
