@@ -120,6 +120,20 @@ def both_down() -> RecordedWorld:
     return world
 
 
+def weak_evidence() -> RecordedWorld:
+    """The endpoint is down; DynamoDB answers, and then refuses us: neither moves anything."""
+    world = RecordedWorld()
+    world.tick()
+    world.endpoints.answers[PLAN.http_checks[0].primary] = 503
+    for failures in ({}, {EAST: DENIED}):
+        world.tables.failures = failures
+        world.probe(seconds=55)
+        world.clock.advance(5)
+        world.probe(seconds=55)
+        world.failover()
+    return world
+
+
 def human_drift() -> RecordedWorld:
     """A record set is changed to what is in no plan: held; a forced request by hand overwrites it."""
     world = RecordedWorld()
@@ -312,6 +326,7 @@ RUNS: dict[str, tuple[Callable[[], RecordedWorld], str]] = {
         (manual_there_and_back, "steady"),
         (observer_fault, "steady"),
         (both_down, "steady"),
+        (weak_evidence, "steady"),
         (human_drift, "steady"),
         (drift_between_snapshot_and_batch, ""),
         (edited_before_the_read_back, ""),
