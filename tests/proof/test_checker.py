@@ -134,6 +134,16 @@ def weak_evidence() -> RecordedWorld:
     return world
 
 
+def target_unknown() -> RecordedWorld:
+    """The primary is down, and one kind of evidence fails at the standby: it is not verified."""
+    world = RecordedWorld()
+    world.tick()
+    world.outage()
+    world.endpoints.answers[PLAN.http_checks[0].standby] = 503
+    world.failover()
+    return world
+
+
 def human_drift() -> RecordedWorld:
     """A record set is changed to what is in no plan: held; a forced request by hand overwrites it."""
     world = RecordedWorld()
@@ -327,6 +337,7 @@ RUNS: dict[str, tuple[Callable[[], RecordedWorld], str]] = {
         (observer_fault, "steady"),
         (both_down, "steady"),
         (weak_evidence, "steady"),
+        (target_unknown, "steady"),
         (human_drift, "steady"),
         (drift_between_snapshot_and_batch, ""),
         (edited_before_the_read_back, ""),
