@@ -34,23 +34,9 @@ def test_an_undisturbed_run_moves_everything_once(name: str) -> None:
     assert world.state.active == flow.target
 
 
-# A worker that hangs between its decision and its claim claims upon what it saw long before (I5, I16).
-CLAIMS_LATE = pytest.mark.xfail(reason="the claim does not look at how old its evidence is", strict=True)
-
-
 def matrix() -> list[Any]:
     """Return every flow with everything that may happen to it."""
-    return [
-        pytest.param(
-            name, way, by, marks=CLAIMS_LATE if claims_late(name, way) else (), id=f"{name}-{way}-{by}"
-        )
-        for name in FLOWS
-        for way, by in COMBINED
-    ]
-
-
-def claims_late(name: str, way: str) -> bool:
-    return name != "linode" and way in {"delayed", "frozen before", "frozen after"}
+    return [pytest.param(name, way, by, id=f"{name}-{way}-{by}") for name in FLOWS for way, by in COMBINED]
 
 
 @pytest.mark.parametrize(("name", "way", "by"), matrix())

@@ -121,3 +121,11 @@ def test_a_region_seen_healthy_only_in_the_future_is_not_settled() -> None:
 def test_recent_is_within_the_limit_and_not_far_ahead() -> None:
     ages = (-AHEAD, -CLOCKS_AGREE, timedelta(0), 10 * S, 11 * S)
     assert [is_recent(NOON - age, NOON, 10 * S) for age in ages] == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("age", "claimed"), [(VERIFIED_WITHIN, True), (VERIFIED_WITHIN + S, False), (-AHEAD, False)]
+)
+def test_a_transition_is_claimed_only_on_a_credibly_fresh_verification(age: timedelta, claimed: bool) -> None:
+    request = Claim(Direction.FAILOVER, EAST, WEST, "down", False, "a", (LINODE,), verified_at=NOON - age)
+    assert (claim(initial_state("orders", 0, EAST), request, NOON) is not None) == claimed

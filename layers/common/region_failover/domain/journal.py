@@ -65,11 +65,14 @@ class Claim:
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     """Return the state with this transition opened at epoch + 1.
 
-    None if one is open, the source is not where the traffic is, (manual) the request has been carried out
-    already, or (automatic) a brake is on: paused or cooling down. The conditions stand here, inside the
-    write, not only in the decision.
+    None if one is open, the source is not where the traffic is, the target was not verified just now (I5: a
+    worker may hang between its decision and this), (manual) the request has been answered already, or
+    (automatic) a brake is on: paused or cooling down. The conditions stand here, inside the write, not only
+    in the decision.
     """
     if state.transition is not None or state.active != request.source:
+        return None
+    if not is_recent(request.verified_at, now, VERIFIED_WITHIN):
         return None
     if not request.manual and (state.paused or _cooling(state, now)):
         return None
