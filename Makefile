@@ -7,7 +7,7 @@ SAM := .venv/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: setup build lint test drill soak bench lock clean help
+.PHONY: setup build lint test drill soak bench mutation lock clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -52,6 +52,9 @@ soak: setup      ## the drill's scenarios, over and over: ROUNDS=5
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md
 	$(DEV)/python -m bench
+
+mutation: .venv/dev/.done   ## which small mistakes in domain/ would no test notice? survivors: build/mutation/survivors.txt
+	nice -n 19 $(DEV)/python -m proof.mutation
 
 lock: .venv/uv/.done    ## resolve every *.in again
 	cd layers/common && ../../.venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --index-strategy unsafe-best-match requirements.in -o requirements.txt
