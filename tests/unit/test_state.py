@@ -93,6 +93,29 @@ def test_a_claim_opens_a_transition_at_the_next_epoch_with_a_lease() -> None:
     assert state.active == EAST
 
 
+def test_the_transition_opened_says_all_that_was_asked_for() -> None:
+    detected, verified = NOON - 40 * S, NOON - S
+    asked = request(manual=True, detected_at=detected, verified_at=verified, loss_s=1.5, owner="b")
+    assert opened(claim(steady(), asked, NOON)) == Transition(
+        epoch=8,
+        direction=Direction.FAILOVER,
+        source=EAST,
+        target=WEST,
+        reason="region-down",
+        manual=True,
+        started_at=NOON,
+        detected_at=detected,
+        verified_at=verified,
+        lease=Lease("b", NOON + LEASE),
+        steps=STEPS,
+        loss_s=1.5,
+    )
+
+
+def test_a_plan_without_a_record_begins_steady_and_unwritten() -> None:
+    assert initial_state("orders", 7, WEST) == PlanState("orders", 0, 7, WEST, Phase.STEADY)
+
+
 @pytest.mark.parametrize("manual", [False, True])
 def test_a_claim_is_refused_while_a_transition_is_open(manual: bool) -> None:
     later = NOON + 10 * LEASE
@@ -199,6 +222,7 @@ def test_taking_over_keeps_epoch_steps_and_target() -> None:
 def test_a_lease_given_up_lets_the_next_tick_go_on_at_once() -> None:
     left = give_up_lease(moving(), 8, "a", NOON)
     assert left is not None
+    assert opened(left).lease == Lease("a", NOON)
     assert take_over(left, "b", NOON) is not None
 
 
@@ -206,6 +230,7 @@ def test_a_halted_transition_is_taken_over_into_moving() -> None:
     halted = need_operator(moving(), 8, "a", NOON)
     assert halted is not None
     assert halted.phase is Phase.NEEDS_OPERATOR
+    assert opened(halted).lease == Lease("a", NOON)
     taken = take_over(halted, "b", NOON)
     assert taken is not None
     assert taken.phase is Phase.MOVING
@@ -231,6 +256,23 @@ def test_what_a_first_attempt_saw_is_kept_by_the_second() -> None:
     assert (step.before, step.attempts) == ("first", 2)
 
 
+def test_a_step_started_again_is_the_new_workers_with_its_failure_forgotten() -> None:
+    failed = finish_step(moving(), 8, SSM_STEP.key, StepStatus.FAILED, "throttled", NOON)
+    assert failed is not None
+    step = opened(start_steps(failed, 8, "a", {SSM_STEP.key: "seen"}, NOON)).step(SSM_STEP.key)
+    assert step == replace(SSM_STEP, status=StepStatus.DOING, attempts=1, owner="a", before="seen", detail="")
+
+
+@pytest.mark.parametrize("status", sorted(SETTLED))
+def test_steps_after_a_settled_or_unknown_one_are_started_all_the_same(status: StepStatus) -> None:
+    state = finish_step(moving(), 8, ZONE_STEP.key, status, "", NOON)
+    assert state is not None
+    before = {"ssm x /y": "seen", ZONE_STEP.key: "seen", SSM_STEP.key: "seen"}
+    step = opened(start_steps(state, 8, "a", before, NOON)).step(SSM_STEP.key)
+    assert step is not None
+    assert step.status is StepStatus.DOING
+
+
 @pytest.mark.parametrize("status", sorted(SETTLED))
 def test_a_settled_step_is_never_started_claimed_sent_or_finished_again(status: StepStatus) -> None:
     state = finish_step(moving(), 8, LINODE_STEP.key, status, "", NOON)
@@ -254,6 +296,7 @@ def test_an_executor_claims_its_step_with_the_epoch() -> None:
     step = opened(state).step(LINODE_STEP.key)
     assert step is not None
     assert (step.owner, step.claimed_until, step.before) == ("linode", NOON + STEP_LEASE, "seen")
+    assert (step.status, step.attempts) == (StepStatus.DOING, 1)
     assert claim_step(moving(), 7, LINODE_STEP.key, "linode", "", NOON) is None
     assert claim_step(moving(), 9, LINODE_STEP.key, "linode", "", NOON) is None
     assert claim_step(moving(phase=Phase.NEEDS_OPERATOR), 8, LINODE_STEP.key, "linode", "", NOON) is None
@@ -263,11 +306,19 @@ def test_an_executor_claims_its_step_with_the_epoch() -> None:
 def test_a_claimed_step_is_another_executors_only_after_its_claim_has_expired() -> None:
     state = claim_step(moving(), 8, LINODE_STEP.key, "one", "", NOON)
     assert state is not None
-    assert claim_step(state, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE - S) is None
-    assert claim_step(state, 8, LINODE_STEP.key, "one", "", NOON + S) is not None
-    verified = replace(opened(state), verified_at=NOON + STEP_LEASE)
-    again = replace(state, transition=verified)
+    again = replace(state, transition=replace(opened(state), verified_at=NOON + STEP_LEASE))
+    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + S) is None
+    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE - S) is None
+    assert claim_step(again, 8, LINODE_STEP.key, "one", "", NOON + S) is not None
     assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE) is not None
+
+
+def test_a_step_that_the_runner_has_begun_and_nobody_claimed_is_to_be_had() -> None:
+    state = start_steps(moving(), 8, "a", {LINODE_STEP.key: "seen"}, NOON)
+    assert state is not None
+    step = opened(claim_step(state, 8, LINODE_STEP.key, "linode", "later", NOON)).step(LINODE_STEP.key)
+    assert step is not None
+    assert (step.owner, step.before, step.attempts) == ("linode", "seen", 2)
 
 
 def test_i5_a_step_is_not_claimed_towards_a_target_verified_too_long_ago() -> None:
@@ -299,6 +350,28 @@ def test_a_failed_step_is_to_be_had_again() -> None:
     step = opened(claim_step(failed, 8, LINODE_STEP.key, "two", "", NOON)).step(LINODE_STEP.key)
     assert step is not None
     assert (step.attempts, step.detail) == (2, "")
+
+
+def test_a_failed_steps_claim_is_over_whatever_it_lacked() -> None:
+    state = claim_step(moving(), 8, LINODE_STEP.key, "one", "", NOON)
+    assert state is not None
+    failed = opened(finish_step(state, 8, LINODE_STEP.key, StepStatus.FAILED, "404", NOON)).step(
+        LINODE_STEP.key
+    )
+    assert failed is not None
+    assert (failed.status, failed.detail) == (StepStatus.FAILED, "404")
+    assert (failed.claimed_until, failed.done_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "done_at"), [(StepStatus.DONE, NOON), (StepStatus.OWED, None), (StepStatus.FAILED, None)]
+)
+def test_only_a_step_that_is_done_has_a_time_at_which_it_was(
+    status: StepStatus, done_at: datetime | None
+) -> None:
+    step = opened(finish_step(moving(), 8, ZONE_STEP.key, status, "why", NOON)).step(ZONE_STEP.key)
+    assert step is not None
+    assert (step.status, step.detail, step.done_at) == (status, "why", done_at)
 
 
 def test_the_first_sending_stays_on_record() -> None:
@@ -357,7 +430,7 @@ def test_a_transition_of_which_nothing_has_begun_is_stopped_where_it_was() -> No
     state, ended = found
     assert (state.active, state.phase, state.transition, state.epoch) == (EAST, Phase.STEADY, None, 8)
     assert state.cooldown_until is None
-    assert ended.outcome == "stopped: the source is back"
+    assert (ended.outcome, ended.ended_at) == ("stopped: the source is back", NOON)
 
 
 def test_a_debt_is_settled_once_and_only_in_its_own_epoch() -> None:
@@ -396,6 +469,15 @@ def test_what_was_told_long_ago_is_forgotten_so_that_the_record_is_bounded() -> 
         at = NOON + number * timedelta(minutes=30)
         state = add_notice(state, Notice(f"key {number}", "s", "t", at), timedelta(hours=1)) or state
     assert len(state.noticed) <= 3
+
+
+def test_a_key_told_just_again_after_ago_is_forgotten() -> None:
+    hour = timedelta(hours=1)
+    state = add_notice(
+        steady(noticed={"old": NOON - hour, "new": NOON - hour + S}), Notice("k", "s", "t", NOON), hour
+    )
+    assert state is not None
+    assert state.noticed == {"new": NOON - hour + S, "k": NOON}
 
 
 def test_a_notice_leaves_the_record_only_once_it_was_sent() -> None:

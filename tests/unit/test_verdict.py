@@ -72,6 +72,61 @@ def test_a_region_is_unhealthy_only_where_two_kinds_of_evidence_fail_by_its_own_
     assert (sample.health, sample.ours) == (expected, ours)
 
 
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((None, None), Sample(EAST, NOON, Health.HEALTHY)),
+        ((TIMED_OUT, None), Sample(EAST, NOON, Health.UNKNOWN, False, "dynamodb check: timeout no answer")),
+        (
+            (DENIED, REFUSED),
+            Sample(
+                EAST,
+                NOON,
+                Health.UNKNOWN,
+                True,
+                "dynamodb check: api AccessDeniedException 400; http check: refused connection refused",
+            ),
+        ),
+        (
+            (SERVER_ERROR, TIMED_OUT),
+            Sample(
+                EAST,
+                NOON,
+                Health.UNHEALTHY,
+                False,
+                "dynamodb check: api InternalServerError 500; http check: timeout no answer",
+            ),
+        ),
+    ],
+)
+def test_a_sample_says_of_which_region_when_and_why(
+    found: tuple[Symptom | None, Symptom | None], expected: Sample
+) -> None:
+    assert assess(checks(found), NOON) == {EAST: expected, WEST: Sample(WEST, NOON, Health.HEALTHY)}
+
+
+def test_a_sample_says_where_we_are_cut_off_and_from_what() -> None:
+    cut_off = assess(checks((TIMED_OUT, REFUSED), (REFUSED, TIMED_OUT)), NOON)
+    assert cut_off[WEST] == Sample(
+        WEST,
+        NOON,
+        Health.UNKNOWN,
+        True,
+        "nothing answers in any Region: "
+        "dynamodb check: refused connection refused; http check: timeout no answer",
+    )
+
+
+def test_an_outage_is_an_outage_although_a_third_check_fails_by_our_own_fault() -> None:
+    results = [*checks((TIMED_OUT, REFUSED)), CheckResult(EAST, DB, "read carts", DENIED)]
+    assert (east(results).health, east(results).ours) == (Health.UNHEALTHY, True)
+
+
+def test_a_check_reads_as_its_name_and_what_it_ran_into() -> None:
+    assert str(CheckResult(EAST, DB, "read orders")) == "read orders: well"
+    assert str(CheckResult(EAST, DB, "read orders", DENIED)) == "read orders: api AccessDeniedException 400"
+
+
 def test_two_checks_of_one_kind_are_one_observer() -> None:
     results = [
         CheckResult(EAST, DB, "read orders", TIMED_OUT),
@@ -182,6 +237,16 @@ def test_a_gap_of_just_the_maximum_is_no_hole() -> None:
     known = run(U, U)
     after = add_sample(known, Sample(EAST, known.last_at + MAX_GAP, U), 5, known.last_at + 600 * S)
     assert after.since == known.since
+    assert after.recent == (U, U, U)
+
+
+def test_what_is_known_says_what_the_newest_sample_said() -> None:
+    first = add_sample(None, Sample(EAST, NOON, X, True, "read orders: denied"), 5)
+    assert first == RegionHealth(X, NOON, NOON, (X,), "read orders: denied", True)
+    second = add_sample(first, Sample(EAST, NOON + S, X, False, "GET: refused"), 5)
+    assert second == RegionHealth(X, NOON, NOON + S, (X, X), "GET: refused", False)
+    third = add_sample(second, Sample(EAST, NOON + 2 * S, X, True, "read orders: denied"), 5)
+    assert (third.why, third.ours) == ("read orders: denied", True)
 
 
 @pytest.mark.parametrize("late", [0, 1, 1000])
@@ -225,3 +290,13 @@ def test_a_round_replaces_the_lags_so_that_absent_means_unknown() -> None:
     following = add_round(record, [Sample(EAST, NOON, H)], {}, 5, NOON)
     assert (following.version, following.lags) == (5, {})
     assert following.regions[EAST].health is H
+
+
+def test_a_round_continues_the_run_of_each_region_and_keeps_the_window() -> None:
+    record = HealthRecord("orders")
+    for number in range(4):
+        at = NOON + number * S
+        record = add_round(record, [Sample(EAST, at, U), Sample(WEST, at, H)], {f"{EAST}>{WEST}": 0.1}, 3)
+    assert (record.version, record.lags) == (4, {f"{EAST}>{WEST}": 0.1})
+    assert record.regions[EAST] == RegionHealth(U, NOON, NOON + 3 * S, (U, U, U))
+    assert record.regions[WEST] == RegionHealth(H, NOON, NOON + 3 * S, (H, H, H))

@@ -1,0 +1,232 @@
+# ruff: noqa: E501  (a message reads better in one line)
+"""What the author of a plan reads where it is wrong, to the word; and every limit, just inside and outside."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from operator import attrgetter
+
+import pytest
+
+from region_failover.domain.errors import PlanError
+from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Policy, Sampling
+from region_failover.domain.plan_file import parse_plan
+from tests.fakes import PLAN_TEXT, ZONE
+from tests.unit.test_plan_file import DYNAMODB, HTTP, LIN, LINODE, PAR, R53, RECORD, SSM, changed
+
+CNAME = (
+    RECORD.replace('"A"', '"CNAME"')
+    .replace("192.0.2.10", "a.example.net")
+    .replace("198.51.100.10", "b.example.net")
+)
+LINODE_CNAME = (
+    LINODE.replace('"A"', '"CNAME"')
+    .replace("203.0.113.10", "a.example.net")
+    .replace("198.51.100.50", "b.example.net")
+)
+
+# (text to replace, its replacement, what is read: key, problem, what is allowed)
+READ = [
+    ('name = "orders"\n[', "[", "name: missing; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+    ('name = "orders"\n[', 'name = "Orders"\n[', "name: 'Orders' is not valid; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+    ("[policy]", "[polocy]", "polocy: unknown key; allowed: name, regions, policy, sampling, check, switch"),
+    ('"us-east-1"\nstandby', '"useast1"\nstandby', "regions.primary: 'useast1' is not valid; allowed: a Region name such as \"us-east-1\""),
+    ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
+    ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
+    ('failover = "automatic"', 'failover = "auto"', "policy.failover: 'auto' is not valid; allowed: \"automatic\", \"manual\""),
+    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again"),
+    ("[[check.dynamodb]]", "[sampling]\nfast = 1\n[[check.dynamodb]]", "sampling.fast: unknown key; allowed: every, quick_every, timeout, needed, window, confirm_for"),
+    (DYNAMODB, "", "check.dynamodb: missing; allowed: at least one [[check.dynamodb]]"),
+    (DYNAMODB, '[check.dynamodb]\ntable = "orders"\n', "check.dynamodb: not an array of tables; allowed: [[check.dynamodb]]"),
+    (DYNAMODB + HTTP, "[check]\ndynamodb = [{table = \"orders\"}]\nhttp = [5]\n", "check.http: not an array of tables; allowed: [[check.http]]"),
+    ('table = "orders"', 'table = "or"', "check.dynamodb[0].table: 'or' is not valid; allowed: a table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-', '.'"),
+    (DYNAMODB, DYNAMODB * 2, "check.dynamodb: 'orders' stands twice; allowed: each once"),
+    (HTTP, "", "check.http: missing: one kind of evidence alone never moves traffic; allowed: at least one [[check.http]] beside [[check.dynamodb]]"),
+    ("usw2.orders", "use1.orders", "check.http[0].standby: the same URL as the primary; allowed: each Region's own endpoint"),
+    ('"https://use1', '"ftp://use1', "check.http[0].primary: 'ftp://use1.orders.example.com/health' is not valid; allowed: a URL such as \"https://use1.orders.example.com/health\", without user or password"),
+    (RECORD + LINODE, "", "switch: nothing would move traffic; allowed: at least one route53_record or linode_record"),
+    ("[[switch.ssm_parameter]]", "[[switch.ssm]]", "switch.ssm: unknown key; allowed: route53_record, linode_record, ssm_parameter"),
+    (f'"{ZONE}"', '"/hostedzone/Z1"', R53 + "zone_id: '/hostedzone/Z1' is not valid; allowed: a hosted zone's id such as Z0123456789ABCDEFGHIJ"),
+    ('"api.example.com"', '"api"', R53 + "name: 'api' is not valid; allowed: a fully qualified domain name"),
+    ('type = "A"\nttl = 60', "ttl = 60", R53 + "type: missing; allowed: A, AAAA, CNAME"),
+    ("ttl = 60\n", "", R53 + "ttl: missing; allowed: a whole number from 0 to 2147483647"),
+    ('["192.0.2.10"]', "[]", R53 + "primary: [] is not valid; allowed: a list of values for A"),
+    ('["192.0.2.10"]', '["192.0.2.10", "192.0.2.10"]', R53 + "primary: the same value twice; allowed: a list of values for A"),
+    ('["192.0.2.10"]', '["0.0.0.0"]', R53 + "primary: '0.0.0.0' is not valid; allowed: an IPv4 address (no placeholder)"),
+    ('["198.51.100.10"]', '["192.0.2.10"]', R53 + "standby: the same values as the primary; allowed: values that point at the other Region"),
+    (RECORD, CNAME.replace('["b.', '["c.example.net", "b.'), R53 + "standby: several values; allowed: a list of values for CNAME, exactly one"),
+    (RECORD, CNAME.replace('"b.example.net"', ""), R53 + "standby: [] is not valid; allowed: a list of values for CNAME, exactly one"),
+    (RECORD, CNAME.replace('"b.example.net"', '"b"'), R53 + "standby: 'b' is not valid; allowed: a fully qualified domain name"),
+    (RECORD, RECORD * 2, f"switch.route53_record: ('{ZONE}', 'api.example.com', 'A') stands twice; allowed: each once"),
+    (RECORD, RECORD + RECORD.replace("api.example.com", "API.example.com."), f"switch.route53_record: ('{ZONE}', 'api.example.com', 'A') stands twice; allowed: each once"),
+    ('type = "A"\nttl_sec', "ttl_sec", LIN + "type: missing; allowed: A, AAAA, CNAME"),
+    ('primary = "203.0.113.10"\n', "", LIN + "primary: missing; allowed: one value for A"),
+    ('"198.51.100.50"', '"203.0.113.10"', LIN + "standby: the same target as the primary; allowed: a target in the other Region"),
+    ("ttl_sec = 30", "ttl_sec = 60", LIN + "ttl_sec: 60 would be rounded by Linode; allowed: 30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200"),
+    ('name = "app"', 'name = "a/pp"', LIN + "name: 'a/pp' is not valid; allowed: a host name relative to the domain, '' for the apex"),
+    (LINODE, LINODE + LINODE.replace('"app"', '"APP"'), "switch.linode_record: (123456, 'app', 'A') stands twice; allowed: each once"),
+    (SSM, SSM.replace('"us-west-2", "us-east-1"', ""), PAR + "regions: [] is not valid; allowed: a list of the plan's Regions"),
+    ('["us-west-2", "us-east-1"]', '["eu-west-1"]', PAR + "regions: 'eu-west-1' is not a Region of this plan; allowed: us-east-1, us-west-2"),
+    ('"/orders/active-region"', '"orders"', PAR + "name: 'orders' is not valid; allowed: a parameter name beginning with '/'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "words"), READ, ids=[case[2] for case in READ])
+def test_a_wrong_plan_is_refused_in_one_line_of_file_key_problem_and_what_is_allowed(
+    old: str, new: str, words: str
+) -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed(old, new), "orders.toml")
+    assert str(caught.value) == f"orders.toml: {words}"
+
+
+def test_text_that_is_no_toml_is_refused_with_the_line() -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed("[regions]", "[regions"), "orders.toml")
+    assert "at line 3" in caught.value.problem
+    assert caught.value.allowed == "TOML 1.0"
+
+
+def test_an_address_in_another_form_is_refused_by_its_key_and_the_form_to_write() -> None:
+    aaaa = (
+        RECORD.replace('"A"', '"AAAA"')
+        .replace("192.0.2.10", "2001:DB8::1")
+        .replace("198.51.100.10", "2001:db8::2")
+    )
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed(RECORD, aaaa), "orders.toml")
+    assert (
+        str(caught.value)
+        == f"orders.toml: {R53}primary: '2001:DB8::1' would read back differently; allowed: 2001:db8::1"
+    )
+
+
+@pytest.mark.parametrize("value", ["5", '["a.example.net"]', "true"])
+@pytest.mark.parametrize("record", [LINODE, LINODE_CNAME], ids=["A", "CNAME"])
+def test_a_linode_target_that_is_no_text_is_refused_as_it_stands(record: str, value: str) -> None:
+    spoiled = record.replace('"203.0.113.10"', value, 1).replace('"a.example.net"', value, 1)
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed(LINODE, spoiled), "orders.toml")
+    assert caught.value.key == LIN + "primary"
+    assert value.strip('[]"').lower() in caught.value.problem.lower()
+
+
+@pytest.mark.parametrize("user", ["me@", ":secret@", "me:secret@"])
+def test_a_url_with_a_user_or_a_password_is_refused(user: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed("https://use1", f"https://{user}use1"), "orders.toml")
+    assert caught.value.key == "check.http[0].primary"
+
+
+def within(section: str, key: str, value: str) -> str:
+    """Return the example with this key of [policy], [sampling] or the only table of its kind set."""
+    lines = PLAN_TEXT.replace("[[check.dynamodb]]", "[sampling]\n[[check.dynamodb]]", 1).splitlines()
+    start = lines.index(section)
+    rest = [line for line in lines[start + 1 :]]
+    end = next((n for n, line in enumerate(rest) if line.startswith("[")), len(rest))
+    own = [line for line in rest[:end] if not line.startswith(f"{key} =")]
+    return "\n".join([*lines[: start + 1], f"{key} = {value}", *own, *rest[end:]])
+
+
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+POLICY, SAMPLING = "[policy]", "[sampling]"
+# (section, key, where it is read back, lowest, highest, just below, just above)
+LIMITS = [
+    (POLICY, "healthy_for", "policy.healthy_for", ('"1s"', SECOND), ('"1d"', DAY), '"999ms"', '"86401s"'),
+    (POLICY, "cooldown", "policy.cooldown", ('"1s"', SECOND), ('"7d"', 7 * DAY), '"999ms"', '"604801s"'),
+    (POLICY, "max_replication_lag", "policy.max_replication_lag", ('"1s"', SECOND), ('"24h"', DAY), '"999ms"', '"86401s"'),
+    (POLICY, "notify_again", "policy.notify_again", ('"1s"', SECOND), ('"168h"', 7 * DAY), '"999ms"', '"604801s"'),
+    (SAMPLING, "every", "sampling.every", ('"1s"', SECOND), ('"1m"', MINUTE), '"999ms"', '"61s"'),
+    (SAMPLING, "quick_every", "sampling.quick_every", ('"1s"', SECOND), ('"60s"', MINUTE), '"999ms"', '"61s"'),
+    (SAMPLING, "timeout", "sampling.timeout", ('"100ms"', SECOND / 10), ('"10s"', 10 * SECOND), '"99ms"', '"10001ms"'),
+    (SAMPLING, "confirm_for", "sampling.confirm_for", ('"0s"', 0 * SECOND), ('"1h"', 60 * MINUTE), None, '"3601s"'),
+    (SAMPLING, "window", "sampling.window", ("1", 1), ("20", 20), "0", "21"),
+    (SAMPLING, "needed", "sampling.needed", ("1", 1), ("5", 5), "0", "6"),
+    ("[[check.http]]", "status", "http.status", ("200", 200), ("299", 299), "199", "300"),
+    ("[[switch.route53_record]]", "ttl", "route53.ttl", ("0", 0), ("2147483647", 2**31 - 1), "-1", "2147483648"),
+    ("[[switch.linode_record]]", "domain_id", "linode.domain_id", ("1", 1), ("9007199254740992", 2**53), "0", "9007199254740993"),
+    ("[[switch.linode_record]]", "ttl_sec", "linode.ttl_sec", ("30", 30), ("2419200", 2419200), "29", "2419201"),
+]  # fmt: skip
+
+
+def read_back(plan: Plan, path: str) -> object:
+    first, _, rest = path.partition(".")
+    tables = {
+        "http": plan.http_checks[0],
+        "route53": plan.route53_records[0],
+        "linode": plan.linode_records[0],
+    }
+    return attrgetter(rest)(tables.get(first) or getattr(plan, first))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "path", "low", "high", "below", "above"), LIMITS, ids=[c[2] for c in LIMITS]
+)
+def test_a_value_is_accepted_up_to_its_limits_and_refused_beyond(
+    section: str,
+    key: str,
+    path: str,
+    low: tuple[str, object],
+    high: tuple[str, object],
+    below: str | None,
+    above: str,
+) -> None:
+    for text, value in (low, high):
+        assert read_back(parse_plan(within(section, key, text), "orders.toml"), path) == value
+    for text in (below, above):
+        if text is not None:
+            with pytest.raises(PlanError) as caught:
+                parse_plan(within(section, key, text), "orders.toml")
+            assert caught.value.key.endswith(f".{key}")
+
+
+def test_what_a_plan_does_not_say_is_as_documented() -> None:
+    text = PLAN_TEXT[: PLAN_TEXT.index("[policy]")] + PLAN_TEXT[PLAN_TEXT.index("[[check.dynamodb]]") :]
+    plan = parse_plan(text, "orders.toml")
+    assert plan.policy == Policy(
+        failover=FailoverMode.AUTOMATIC,
+        failback=FailbackMode.MANUAL,
+        healthy_for=20 * MINUTE,
+        cooldown=60 * MINUTE,
+        max_replication_lag=30 * SECOND,
+        notify_again=60 * MINUTE,
+    )
+    assert plan.sampling == Sampling(
+        every=60 * SECOND,
+        quick_every=5 * SECOND,
+        timeout=2 * SECOND,
+        needed=3,
+        window=5,
+        confirm_for=60 * SECOND,
+    )
+    assert plan.http_checks[0].status == 200
+
+
+def test_every_field_of_a_record_is_read_from_its_own_key() -> None:
+    plan = parse_plan(PLAN_TEXT, "orders.toml")
+    record, linode, check = plan.route53_records[0], plan.linode_records[0], plan.http_checks[0]
+    assert (record.zone_id, record.name, record.type, record.ttl) == (ZONE, "api.example.com", "A", 60)
+    assert (record.primary, record.standby) == (("192.0.2.10",), ("198.51.100.10",))
+    assert (linode.domain_id, linode.name, linode.type, linode.ttl_sec) == (123456, "app", "A", 30)
+    assert (linode.primary, linode.standby) == ("203.0.113.10", "198.51.100.50")
+    assert (check.primary, check.standby) == (
+        "https://use1.orders.example.com/health",
+        "https://usw2.orders.example.com/health",
+    )
+    assert plan.ssm_parameters[0].name == "/orders/active-region"
+
+
+def test_plain_http_and_a_port_are_allowed() -> None:
+    text = changed("https://use1.orders.example.com/", "http://use1.orders.example.com:8080/")
+    assert (
+        parse_plan(text, "orders.toml")
+        .http_checks[0]
+        .primary.startswith("http://use1.orders.example.com:8080/")
+    )
+
+
+def test_the_records_of_two_zones_or_domains_may_have_one_name() -> None:
+    other = RECORD.replace(ZONE, "Z9") + LINODE.replace("123456", "654321")
+    plan = parse_plan(changed(RECORD, RECORD + other), "orders.toml")
+    assert list(plan.zones()) == [ZONE, "Z9"]
+    assert [record.domain_id for record in plan.linode_records] == [654321, 123456]
