@@ -55,6 +55,7 @@ FAILOVERS = [
     ("a human insists on a target that is down", situation(target=U, manual=True, force=True), Policy(), R.TARGET_NOT_VERIFIED),
     ("the target is unknown", situation(target=X), Policy(), R.TARGET_NOT_VERIFIED),
     ("the target was verified too long ago", situation(target_at=NOON - VERIFIED_WITHIN - S), Policy(), R.TARGET_NOT_VERIFIED),
+    ("the target was verified just within the limit", situation(target_at=NOON - VERIFIED_WITHIN), Policy(), R.REGION_DOWN),
     ("the target was verified in the future", situation(target_at=NOON + S), Policy(), R.TARGET_NOT_VERIFIED),
     ("paused", situation(paused=True), Policy(), R.PAUSED),
     ("cooling down", situation(cooldown_until=NOON + S), Policy(), R.COOLDOWN),

@@ -306,11 +306,15 @@ def test_an_executor_claims_its_step_with_the_epoch() -> None:
 def test_a_claimed_step_is_another_executors_only_after_its_claim_has_expired() -> None:
     state = claim_step(moving(), 8, LINODE_STEP.key, "one", "", NOON)
     assert state is not None
-    again = replace(state, transition=replace(opened(state), verified_at=NOON + STEP_LEASE))
-    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + S) is None
-    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE - S) is None
-    assert claim_step(again, 8, LINODE_STEP.key, "one", "", NOON + S) is not None
-    assert claim_step(again, 8, LINODE_STEP.key, "two", "", NOON + STEP_LEASE) is not None
+
+    def claimed(owner: str, now: datetime) -> bool:
+        verified = replace(state, transition=replace(opened(state), verified_at=now))
+        return claim_step(verified, 8, LINODE_STEP.key, owner, "", now) is not None
+
+    assert not claimed("two", NOON + S)
+    assert not claimed("two", NOON + STEP_LEASE - S)
+    assert claimed("one", NOON + S)
+    assert claimed("two", NOON + STEP_LEASE)
 
 
 def test_a_step_that_the_runner_has_begun_and_nobody_claimed_is_to_be_had() -> None:

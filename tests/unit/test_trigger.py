@@ -153,6 +153,82 @@ def test_what_is_no_event_of_ours_is_refused_with_its_id(found: Any, event_id: s
     assert event_id in str(caught.value)
 
 
+WORDS = [
+    ("text", "event request-1: a JSON object was expected, not str"),
+    (
+        {"source": "aws.ec2", "detail-type": "State"},
+        "event request-1: source 'aws.ec2', detail-type 'State': unknown; known are [('aws.cloudwatch', 'CloudWatch Alarm State Change'), ('aws.events', 'Scheduled Event'), ('region-failover', 'Region Unhealthy'), ('region-failover', 'Traffic Switch Requested')] and manual requests with 'plan' and 'action'",
+    ),
+    ({**spoiled("schedule", "id"), "time": "yesterday"}, "event request-1: 'time' 'yesterday' is no ISO 8601 time"),
+    ({**spoiled("schedule", "id"), "detail": []}, "event request-1: 'detail' is not an object"),
+    ({**spoiled("metric-alarm", "detail.alarmName"), "id": "a1"}, "event a1: detail.alarmName is missing or no text"),
+    ({**spoiled("metric-alarm", "detail.state.value"), "id": "a1"}, "event a1: detail.state.value is missing"),
+    ({**spoiled("region-unhealthy", "detail.plan"), "id": "a1"}, "event a1: detail.plan is missing or no text"),
+    ({**spoiled("region-unhealthy", "detail.epoch"), "id": "a1"}, "event a1: detail.epoch is missing or no whole number"),
+    (
+        {**spoiled("region-unhealthy", "detail.direction", "sideways"), "id": "a1"},
+        "event a1: 'sideways' is no direction; known are ['failover', 'failback']",
+    ),
+    (
+        {"action": "restart", "plan": "orders", "reason": "why"},
+        "event request-1: 'restart' is no direction; known are ['failover', 'failback']",
+    ),
+    (
+        {"action": "failover", "plan": "orders", "reason": "why", "to": "x", "from": "y"},
+        "manual request request-1: 'plan' (text), 'action', 'reason' (text) and 'force' (true|false) were expected; unknown keys: ['from', 'to']",
+    ),
+    ({"action": "failover", "plan": "orders"}, "manual request request-1: say why in 'reason': it goes on record"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "words"), WORDS)
+def test_what_is_no_event_of_ours_is_refused_in_words_that_say_what_is_missing(
+    found: Any, words: str
+) -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        read_triggers(found, "request-1")
+    assert str(caught.value) == words
+
+
+AT = datetime(2025, 10, 20, 6, 50, tzinfo=UTC)
+OWN = {"plan": "orders", "epoch": 8, "direction": "failback", "reason": "primary-settled"}
+
+
+def eventbridge(source: str, detail_type: str, detail: Any = None) -> dict[str, Any]:
+    found = {"id": "e1", "source": source, "detail-type": detail_type, "time": "2025-10-20T06:50:00Z"}
+    return found if detail is None else {**found, "detail": detail}
+
+
+READ = [
+    (
+        eventbridge("aws.cloudwatch", "CloudWatch Alarm State Change", {"alarmName": "a", "state": {"value": "ALARM"}}),
+        Trigger(Kind.ALARM, "e1", AT, reason="alarm a"),
+    ),
+    (eventbridge("aws.events", "Scheduled Event"), Trigger(Kind.SCHEDULE, "e1", AT, reason="schedule")),
+    (
+        eventbridge("region-failover", "Region Unhealthy", OWN),
+        Trigger(Kind.REGION_UNHEALTHY, "e1", AT, "orders", 8, Direction.FAILBACK, "primary-settled"),
+    ),
+    (
+        eventbridge("region-failover", "Traffic Switch Requested", {**OWN, "direction": "failover"}),
+        Trigger(Kind.SWITCH_REQUESTED, "e1", AT, "orders", 8, Direction.FAILOVER, "primary-settled"),
+    ),
+    (
+        eventbridge("region-failover", "Region Unhealthy", {k: v for k, v in OWN.items() if k != "reason"}),
+        Trigger(Kind.REGION_UNHEALTHY, "e1", AT, "orders", 8, Direction.FAILBACK, ""),
+    ),
+    (
+        {"plan": "orders", "action": "failback", "reason": "a rehearsal"},
+        Trigger(Kind.MANUAL, "request-1", None, "orders", 0, Direction.FAILBACK, "a rehearsal", force=False),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "expected"), READ, ids=lambda part: getattr(part, "kind", ""))
+def test_each_kind_of_event_is_read_into_exactly_this(found: Any, expected: Trigger) -> None:
+    assert read(found) == expected
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -187,6 +263,11 @@ def test_an_event_older_than_its_maximum_age_is_stale(age_s: int, stale: bool) -
 
 def test_an_event_without_a_time_of_its_own_is_never_stale() -> None:
     assert is_stale(Trigger(Kind.MANUAL, "1", None), NOON, timedelta(0)) is False
+
+
+def test_a_time_with_an_offset_is_that_instant() -> None:
+    found = {**event("schedule"), "time": "2025-10-20T08:50:00+02:00"}
+    assert read(found).at == datetime(2025, 10, 20, 6, 50, tzinfo=UTC)
 
 
 def test_a_time_without_an_offset_is_taken_as_utc() -> None:

@@ -241,11 +241,11 @@ def test_a_gap_of_just_the_maximum_is_no_hole() -> None:
 
 
 def test_what_is_known_says_what_the_newest_sample_said() -> None:
-    first = add_sample(None, Sample(EAST, NOON, X, True, "read orders: denied"), 5)
+    first = add_sample(None, Sample(EAST, NOON, X, True, "read orders: denied"), 5, NOON)
     assert first == RegionHealth(X, NOON, NOON, (X,), "read orders: denied", True)
-    second = add_sample(first, Sample(EAST, NOON + S, X, False, "GET: refused"), 5)
+    second = add_sample(first, Sample(EAST, NOON + S, X, False, "GET: refused"), 5, NOON + S)
     assert second == RegionHealth(X, NOON, NOON + S, (X, X), "GET: refused", False)
-    third = add_sample(second, Sample(EAST, NOON + 2 * S, X, True, "read orders: denied"), 5)
+    third = add_sample(second, Sample(EAST, NOON + 2 * S, X, True, "read orders: denied"), 5, NOON + 2 * S)
     assert (third.why, third.ours) == ("read orders: denied", True)
 
 
@@ -296,7 +296,15 @@ def test_a_round_continues_the_run_of_each_region_and_keeps_the_window() -> None
     record = HealthRecord("orders")
     for number in range(4):
         at = NOON + number * S
-        record = add_round(record, [Sample(EAST, at, U), Sample(WEST, at, H)], {f"{EAST}>{WEST}": 0.1}, 3)
+        samples = [Sample(EAST, at, U), Sample(WEST, at, H)]
+        record = add_round(record, samples, {f"{EAST}>{WEST}": 0.1}, 3, at)
     assert (record.version, record.lags) == (4, {f"{EAST}>{WEST}": 0.1})
     assert record.regions[EAST] == RegionHealth(U, NOON, NOON + 3 * S, (U, U, U))
     assert record.regions[WEST] == RegionHealth(H, NOON, NOON + 3 * S, (H, H, H))
+
+
+def test_a_round_forgets_what_a_clock_far_ahead_has_left() -> None:
+    ahead = NOON + timedelta(hours=1)
+    record = HealthRecord("orders", 1, {EAST: health(H, ahead, ahead)})
+    after = add_round(record, [Sample(EAST, NOON, U)], {}, 5, NOON)
+    assert after.regions[EAST] == RegionHealth(U, NOON, NOON, (U,))

@@ -78,6 +78,19 @@ def test_a_fence_reads_back_as_it_was_written(plan: str, epoch: int, active: str
     assert parse_fence(fence.render()) == fence
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"region-failover plan=orders epoch=7 active=us-west-2"', Fence("orders", 7, WEST)),
+        ('"region-failover epoch=7 by=hand plan=orders active=us-west-2 note"', Fence("orders", 7, WEST)),
+        ('"region-failover plan=a=b epoch=7 active=c=d=e"', Fence("a=b", 7, "c=d=e")),
+        ('"region-failover epoch=7"', Fence("", 7, "")),
+    ],
+)
+def test_a_fence_is_read_word_by_word_whatever_else_stands_there(text: str, expected: Fence) -> None:
+    assert parse_fence(text) == expected
+
+
 @example('"region-failover epoch=²"')
 @given(st.text() | st.text().map(lambda text: f'"region-failover plan=x epoch={text} active=y"'))
 def test_a_text_of_somebody_else_is_no_fence_and_no_error(text: str) -> None:
@@ -94,6 +107,7 @@ def test_a_text_of_somebody_else_is_no_fence_and_no_error(text: str) -> None:
         '"region-failover"',
         '"region-failover epoch=x"',
         '"region-failover epoch=-1"',
+        '"Xregion-failover epoch=1"',
     ],
 )
 def test_what_is_no_fence_reads_as_none(text: str) -> None:
@@ -107,6 +121,22 @@ def test_one_batch_swaps_fence_and_records_together() -> None:
     assert is_switched(after, TWO, ZONE, 4, Role.STANDBY)
     assert after.find("api.example.com", "A") == RecordSet("api.example.com", "A", 60, ("198.51.100.10",))
     assert len(zones.batches) == 1
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_batch_writes_that_roles_values_and_names_its_region(role: Role) -> None:
+    away = Role.STANDBY if role is Role.PRIMARY else Role.PRIMARY
+    zones = zone(role=away)
+    zones.submit(ZONE, switch_batch(TWO, ZONE, 4, role, seen(zones)), "")
+    found = seen(zones)
+    records = TWO.zones()[ZONE]
+    assert found.read_fence() == Fence("orders", 4, EAST if role is Role.PRIMARY else WEST)
+    assert [found.find(*name) for name in NAMES] == [wanted(record, role) for record in records]
+    assert is_switched(found, TWO, ZONE, 4, role)
+    assert not is_switched(found, TWO, ZONE, 4, away)
+    batch = reassert_batch(TWO, ZONE, 4, role)
+    assert {change.record for change in batch} == {found.fence, *found.records}
+    zones.submit(ZONE, batch, "")
 
 
 def test_a_batch_only_ever_deletes_and_creates() -> None:
@@ -208,6 +238,14 @@ def test_what_stands_in_no_plan_is_foreign_and_named(record: RecordSet, words: s
     assert "api.example.com A" in found
 
 
+def test_a_foreign_record_is_found_behind_one_that_is_not_there() -> None:
+    zones = zone()
+    del zones.zones[ZONE]["api.example.com", "A"]
+    zones.put(ZONE, RecordSet("www.example.com", "AAAA", 30, ("2001:db8::66", "2001:db8::99")))
+    found = foreign(seen(zones), TWO.zones()[ZONE])
+    assert found == "www.example.com AAAA holds 2001:db8::66, 2001:db8::99"
+
+
 @pytest.mark.parametrize("values", [("192.0.2.10",), ("203.0.113.99",), ()])
 def test_a_record_set_that_is_not_simple_is_named_whatever_it_holds(values: tuple[str, ...]) -> None:
     zones = zone()
@@ -256,9 +294,20 @@ def test_a_snapshot_survives_the_record(found: ZoneSnapshot) -> None:
     assert snapshot_from_json(found.to_json()) == found
 
 
+def test_a_snapshot_is_kept_in_the_record_in_one_form() -> None:
+    record = RecordSet("api.example.com", "A", 60, ("192.0.2.10",))
+    text = (
+        '{"fence": null, "records": [{"name": "api.example.com", "simple": true, "ttl": 60,'
+        ' "type": "A", "values": ["192.0.2.10"]}]}'
+    )
+    assert ZoneSnapshot(None, (record,)).to_json() == text
+    assert snapshot_from_json(text) == ZoneSnapshot(None, (record,))
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("WWW.EXAMPLE.LUX", "www.example.lux"),
         ("API.example.com.", "api.example.com"),
         ("\\052.example.com.", "*.example.com"),
         ("*.example.com", "*.example.com"),
