@@ -230,3 +230,14 @@ def test_the_records_of_two_zones_or_domains_may_have_one_name() -> None:
     plan = parse_plan(changed(RECORD, RECORD + other), "orders.toml")
     assert list(plan.zones()) == [ZONE, "Z9"]
     assert [record.domain_id for record in plan.linode_records] == [654321, 123456]
+
+
+def test_names_that_differ_by_more_than_case_and_the_last_dot_are_two_records() -> None:
+    two = RECORD.replace("api.example.com", "api.example.lux") + RECORD.replace(
+        "api.example.com", "api.example.LU."
+    )
+    assert len(parse_plan(changed(RECORD, two), "orders.toml").route53_records) == 2
+    capitals = RECORD.replace("api.example.com", "API.EXAMPLE.LUX") + RECORD.replace(
+        "api.example.com", "API.EXAMPLE.LU"
+    )
+    assert len(parse_plan(changed(RECORD, capitals), "orders.toml").route53_records) == 2

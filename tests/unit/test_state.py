@@ -317,6 +317,15 @@ def test_a_claimed_step_is_another_executors_only_after_its_claim_has_expired() 
     assert claimed("two", NOON + STEP_LEASE)
 
 
+@pytest.mark.parametrize("status", [StepStatus.PENDING, StepStatus.FAILED])
+def test_a_claim_counts_only_while_its_step_is_being_done(status: StepStatus) -> None:
+    state = claim_step(moving(), 8, LINODE_STEP.key, "one", "", NOON)
+    step = opened(state).step(LINODE_STEP.key)
+    assert step is not None
+    left = moving(transition=opened(state).with_step(replace(step, status=status)))
+    assert claim_step(left, 8, LINODE_STEP.key, "two", "", NOON) is not None
+
+
 def test_a_step_that_the_runner_has_begun_and_nobody_claimed_is_to_be_had() -> None:
     state = start_steps(moving(), 8, "a", {LINODE_STEP.key: "seen"}, NOON)
     assert state is not None
