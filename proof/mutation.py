@@ -48,8 +48,10 @@ COPIED = {
     "tests": "tests",
     "pyproject.toml": "pyproject.toml",
 }
-# Fewer examples, the same ones every time, and none made smaller: a failure is all that is asked for.
-PROFILE = """from hypothesis import Phase, settings
+# Fewer examples, the same ones every time, and none made smaller: a failure is all that is asked for. The
+# tests that take longest come last: most mutants are noticed before.
+CONFTEST = """from hypothesis import Phase, settings
+from mutmut.state import state
 
 settings.register_profile(
     "mutation",
@@ -59,6 +61,11 @@ settings.register_profile(
     max_examples=25,
     phases=(Phase.explicit, Phase.generate),
 )
+
+
+def pytest_collection_modifyitems(items):
+    durations = state().duration_by_test
+    items.sort(key=lambda item: durations.get(item.nodeid, 0))
 """
 
 # mutmut's record of how a mutant's tests ended: pytest's exit code, or the signal of its time limit.
@@ -122,7 +129,7 @@ def stage(target: Path) -> None:
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / source, place)
-    (target / "conftest.py").write_text(PROFILE)
+    (target / "conftest.py").write_text(CONFTEST)
 
 
 def run_mutmut(stage_: Path, children: int, names: Iterable[str] = ()) -> None:
