@@ -8,8 +8,8 @@ The sources and tests are copied to build/mutation, with `region_failover` at th
 by its path, and finds its tests only where the path is the module's name. What mutmut is told stands in
 pyproject.toml, [tool.mutmut]. Two things are done here:
 
-* A function that is called while its module is imported is not the mutant's in mutmut's forked workers,
-  which inherit the modules: its mutants are run again, each in a process of its own.
+* mutmut's workers are forked, and inherit what was called while the modules were imported and what they
+  remember. So each mutant that no test noticed there is run again in a process of its own.
 * hypothesis runs with fixed seeds and fewer examples, so that the score is the same on every run.
 
 Counted is every mutant. 'killed' are those that a test failed on and those that ran into mutmut's time
@@ -171,24 +171,6 @@ def differing(original: Sequence[str], mutated: Sequence[str]) -> tuple[str, str
     return " ".join(was), " ".join(becomes)
 
 
-def called_at_import(stage_: Path) -> set[str]:
-    """Return the functions that the import of domain/ calls, as mutmut names them."""
-    code = (
-        "import importlib, pathlib\n"
-        "from mutmut.state import state\n"
-        "for file in pathlib.Path('region_failover/domain').glob('[!_]*.py'):\n"
-        "    importlib.import_module(f'region_failover.domain.{file.stem}')\n"
-        "print(*state()._stats)"
-    )
-    environment = {**os.environ, "MUTANT_UNDER_TEST": "stats", "PYTHONPATH": "."}
-    command = [sys.executable, "-c", code]
-    return set(
-        subprocess.run(
-            command, cwd=stage_ / "mutants", env=environment, capture_output=True, text=True, check=True
-        ).stdout.split()
-    )
-
-
 def run_alone(stage_: Path, mutant: str) -> bool:
     """Return whether the tests fail on a mutant ('' none) in a process of its own, its module's first."""
     settings = tomllib.loads((stage_ / "pyproject.toml").read_text())["tool"]["mutmut"]
@@ -201,15 +183,13 @@ def run_alone(stage_: Path, mutant: str) -> bool:
 
 
 def rerun_alone(stage_: Path, mutants: Iterable[Mutant], children: int) -> list[Mutant]:
-    """Return the mutants with those of functions called at import run anew."""
+    """Return the mutants, each that no test noticed run again in a process of its own."""
     known = list(mutants)
-    imported = called_at_import(stage_)
-    alone = [mutant for mutant in known if mutant.name.partition("__mutmut_")[0] in imported]
     if run_alone(stage_, ""):
         raise RuntimeError("the tests fail without any mutant")
+    alone = [mutant.name for mutant in known if not mutant.killed and mutant.exit_code is not None]
     with ThreadPoolExecutor(children) as pool:
-        failed = list(pool.map(lambda mutant: run_alone(stage_, mutant.name), alone))
-    codes = {mutant.name: int(found) for mutant, found in zip(alone, failed, strict=True)}
+        codes = dict(zip(alone, pool.map(lambda name: int(run_alone(stage_, name)), alone), strict=True))
     return [replace(mutant, exit_code=codes.get(mutant.name, mutant.exit_code)) for mutant in known]
 
 

@@ -76,6 +76,7 @@ STATES = st.builds(
     noticed=st.dictionaries(TEXT, TIMES, max_size=3),
     proposal=TEXT,
     requests=st.lists(TEXT, max_size=2).map(tuple),
+    moved_at=st.none() | TIMES,
 )
 HEALTHS = st.builds(
     HealthRecord,
@@ -133,6 +134,12 @@ def test_a_record_written_before_requests_were_kept_has_none() -> None:
     older = json.loads(dump(PlanState("orders", 1, 1, EAST)))
     del older["requests"]
     assert load_state(json.dumps(older)).requests == ()
+
+
+def test_a_record_written_before_the_time_of_the_move_was_kept_has_none() -> None:
+    older = json.loads(dump(PlanState("orders", 1, 1, EAST, moved_at=NOON)))
+    del older["moved_at"]
+    assert load_state(json.dumps(older)).moved_at is None
 
 
 def test_a_health_record_written_before_our_own_faults_were_kept_has_none() -> None:

@@ -22,13 +22,17 @@ from region_failover.domain.journal import (
     has_begun,
     mark_sent,
     may_act,
+    may_have_late_writers,
     need_operator,
+    retake_snapshot,
     settle_owed,
     start_steps,
     stop,
     take_over,
 )
 from region_failover.domain.state import (
+    CLOCKS_AGREE,
+    LATE_WRITERS_WITHIN,
     LEASE,
     SETTLED,
     STEP_LEASE,
@@ -186,6 +190,7 @@ def test_nobody_may_act_on_a_halted_or_ended_transition() -> None:
 ACTS: list[Callable[[PlanState, int, str, datetime], object]] = [
     lambda state, epoch, owner, now: start_steps(state, epoch, owner, {ZONE_STEP.key: "{}"}, now),
     lambda state, epoch, owner, now: stop(state, epoch, owner, "why", now),
+    lambda state, epoch, owner, now: retake_snapshot(state, epoch, owner, SSM_STEP.key, "{}", now),
     need_operator,
     give_up_lease,
 ]
@@ -402,6 +407,41 @@ def test_a_step_of_another_epoch_is_neither_sent_nor_finished_nor_completed(epoc
     assert complete(settled(), epoch, COOLDOWN, NOON) is None
 
 
+def test_a_snapshot_is_taken_anew_only_while_no_effect_of_its_step_has_happened() -> None:
+    begun = start_steps(moving(), 8, "a", {ZONE_STEP.key: "first", SSM_STEP.key: "other"}, NOON)
+    assert begun is not None
+    before = opened(begun).step(ZONE_STEP.key)
+    assert before is not None
+    after = opened(retake_snapshot(begun, 8, "a", ZONE_STEP.key, "second", NOON))
+    assert after == opened(begun).with_step(replace(before, before="second"))
+    assert retake_snapshot(begun, 8, "a", "ssm x /y", "second", NOON) is None
+    sent = mark_sent(begun, 8, ZONE_STEP.key, "C1", NOON)
+    assert sent is not None
+    assert retake_snapshot(sent, 8, "a", ZONE_STEP.key, "second", NOON) is None
+    for status in SETTLED:
+        done = finish_step(begun, 8, ZONE_STEP.key, status, "", NOON)
+        assert done is not None
+        assert retake_snapshot(done, 8, "a", ZONE_STEP.key, "second", NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (-CLOCKS_AGREE - S, False),  # a time that no clock near ours can have written
+        (-CLOCKS_AGREE, True),
+        (0 * S, True),
+        (LATE_WRITERS_WITHIN, True),
+        (LATE_WRITERS_WITHIN + S, False),
+    ],
+)
+def test_late_writers_are_looked_for_only_for_a_while_after_a_move(after: timedelta, expected: bool) -> None:
+    moved = steady(moved_at=NOON)
+    assert may_have_late_writers(moved, NOON + after) is expected
+    assert not may_have_late_writers(replace(moved, paused=True), NOON + after)
+    assert not may_have_late_writers(moving(moved_at=NOON), NOON + after)
+    assert not may_have_late_writers(steady(), NOON + after)
+
+
 # ends
 
 
@@ -425,7 +465,7 @@ def test_completion_moves_active_starts_the_cooldown_and_keeps_what_is_owed() ->
     assert found is not None
     after, ended = found
     assert (after.active, after.phase, after.transition) == (WEST, Phase.STEADY, None)
-    assert after.cooldown_until == NOON + COOLDOWN
+    assert (after.cooldown_until, after.moved_at) == (NOON + COOLDOWN, NOON)
     assert [step.key for step in after.owed] == [SSM_STEP.key]
     assert (ended.outcome, ended.ended_at, ended.epoch) == ("completed", NOON, 8)
 
@@ -442,7 +482,7 @@ def test_a_transition_of_which_nothing_has_begun_is_stopped_where_it_was() -> No
     assert found is not None
     state, ended = found
     assert (state.active, state.phase, state.transition, state.epoch) == (EAST, Phase.STEADY, None, 8)
-    assert state.cooldown_until is None
+    assert (state.cooldown_until, state.moved_at) == (None, None)
     assert (ended.outcome, ended.ended_at) == ("stopped: the source is back", NOON)
 
 
