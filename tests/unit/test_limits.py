@@ -13,11 +13,19 @@ from region_failover.domain.decision import LOUD, Reason
 from region_failover.domain.errors import PlanError
 from region_failover.domain.journal import REQUESTS_KEPT
 from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
-from region_failover.domain.state import CLOCKS_AGREE, LEASE, SETTLED, STEP_LEASE, VERIFIED_WITHIN, StepStatus
+from region_failover.domain.state import (
+    CLOCKS_AGREE,
+    LATE_WRITERS_WITHIN,
+    LEASE,
+    SETTLED,
+    STEP_LEASE,
+    VERIFIED_WITHIN,
+    StepStatus,
+)
 from region_failover.domain.symptom import TRANSPORT, Kind
 from region_failover.domain.verdict import KINDS_NEEDED, MAX_GAP, Evidence
 from region_failover.domain.zone import FENCE_TTL_S
-from tests.fakes import PLAN_TEXT
+from tests.fakes import MAXIMUM_AGE, PLAN_TEXT
 from tests.unit.test_plan_file import changed
 
 TICK = timedelta(minutes=1)
@@ -33,6 +41,10 @@ def test_a_steps_claim_ends_before_its_transitions_lease_and_both_before_the_sec
 
 def test_a_clock_is_trusted_less_than_any_lease_lasts() -> None:
     assert CLOCKS_AGREE <= VERIFIED_WITHIN < STEP_LEASE
+
+
+def test_late_writers_are_looked_for_as_long_as_an_event_may_start_one() -> None:
+    assert LATE_WRITERS_WITHIN >= MAXIMUM_AGE
 
 
 def test_a_run_of_samples_survives_two_missed_ticks_and_not_three() -> None:

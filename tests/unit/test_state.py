@@ -296,6 +296,11 @@ def test_a_step_unknown_to_the_transition_changes_nothing() -> None:
     assert finish_step(moving(), 8, "ssm x /y", StepStatus.DONE, "", NOON) is None
 
 
+def test_a_step_is_named_by_kind_region_and_subject() -> None:
+    assert Step(StepKind.SSM, "/orders/active-region", WEST).key == "ssm us-west-2 /orders/active-region"
+    assert Step(StepKind.LINODE, "records").key == "linode records"
+
+
 def test_an_executor_claims_its_step_with_the_epoch() -> None:
     state = claim_step(moving(), 8, LINODE_STEP.key, "linode", "seen", NOON)
     step = opened(state).step(LINODE_STEP.key)
