@@ -72,6 +72,14 @@ class History:
         self.entries: list[Entry] = list(entries)
         self._lock = threading.Lock()  # real workers have threads
 
+    def __getstate__(self) -> list[Entry]:
+        """Return the entries: a copied world takes its history along."""
+        return self.entries
+
+    def __setstate__(self, entries: list[Entry]) -> None:
+        """Begin with these."""
+        self.__init__(entries)  # type: ignore[misc]
+
     def add(self, kind: str, t: float, **data: Any) -> int:
         """Add an entry; return its number."""
         with self._lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,18 +49,6 @@ def upserted_zone() -> str:
     return zone
 
 
-class SharedHistory(History):
-    """A history that the threads of one worker add to at the same time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-
-    def add(self, kind: str, t: float, **data: Any) -> int:
-        with self._lock:
-            return super().add(kind, t, **data)
-
-
 class Run:
     """The workers of one run, and what they wrote down."""
 
@@ -70,7 +57,7 @@ class Run:
         self.plan = plan
         self.settings: Settings = read_settings(stack.environment)
         self.start = datetime.now(UTC)
-        self.history = SharedHistory()
+        self.history = History()
         self._began = time.monotonic()
         self.recorder = Recorder(self.history, self.seconds)
 

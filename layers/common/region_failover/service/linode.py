@@ -68,7 +68,7 @@ def switch_linode(
     if claimed is None or claimed.transition is None:
         return _undo_late_writes(ports, plan, trigger, deadline)
     role = plan.regions.role(claimed.transition.target)
-    problem = _point_all(ports, plan, role, deadline)
+    problem = _point_all(ports, plan.linode_records, role, deadline)
     status = StepStatus.FAILED if problem else StepStatus.DONE
     if finish(ports, plan, trigger.epoch, key, status, problem or "read back") is None:
         _follow_newer_epoch(ports, plan, trigger.epoch)
@@ -80,13 +80,23 @@ def switch_linode(
 
 
 def _undo_late_writes(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> dict[str, object]:
-    """Put back what a late worker has written, if this epoch is the newest and was completed lately (I2)."""
+    """Put back what a late worker has written, if this epoch is the newest and was completed lately (I2).
+
+    The record is read after Linode's, directly before the write. Where nothing is wrong nothing is done: a
+    newer epoch's records are its own executor's.
+    """
+    calls = [lambda wanted=wanted: _the_one(ports, wanted) for wanted in plan.linode_records]
+    there = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 0.0)))
     state = ports.store.load_state(plan.name)
     newest = state is not None and state.epoch == trigger.epoch
     if state is None or not newest or not may_have_late_writers(state, ports.clock.now()):
         return record(ports, plan, trigger, hold(Reason.LOST_THE_CLAIM))
-    problem = _point_all(ports, plan, plan.regions.role(state.active), deadline)
-    _follow_newer_epoch(ports, plan, trigger.epoch)
+    role, other = plan.regions.role(state.active), plan.regions.role(plan.regions.other(state.active))
+    pairs = zip(plan.linode_records, there, strict=True)
+    late = [r for r, t in pairs if isinstance(t, LinodeRecordState) and t.target == r.target(other)]
+    problem = _point_all(ports, late, role, deadline)
+    if late:
+        _follow_newer_epoch(ports, plan, trigger.epoch)
     return {"plan": plan.name, "epoch": trigger.epoch, "status": "looked at again", "detail": problem}
 
 
@@ -115,9 +125,9 @@ def _the_one(ports: Ports, wanted: LinodeRecord) -> LinodeRecordState:
     return found[0]
 
 
-def _point_all(ports: Ports, plan: Plan, role: Role, deadline: Deadline) -> str:
-    """Point every record at `role`; return what went wrong, '' if nothing. One failure stops no other."""
-    calls = [lambda wanted=wanted: _point(ports, wanted, role, deadline) for wanted in plan.linode_records]
+def _point_all(ports: Ports, records: Sequence[LinodeRecord], role: Role, deadline: Deadline) -> str:
+    """Point these records at `role`; return what went wrong, '' if nothing. One failure stops no other."""
+    calls = [lambda wanted=wanted: _point(ports, wanted, role, deadline) for wanted in records]
     answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 0.0)))
     problems = [answer for answer in answers if answer is not None]
     return "; ".join(
@@ -147,7 +157,7 @@ def _follow_newer_epoch(ports: Ports, plan: Plan, epoch: int) -> None:
     state = ports.store.load_state(plan.name)
     if state is not None and state.epoch > epoch:
         role = plan.regions.role(heading(state))
-        _point_all(ports, plan, role, Deadline.after(ports, CORRECTED_WITHIN_S))
+        _point_all(ports, plan.linode_records, role, Deadline.after(ports, CORRECTED_WITHIN_S))
 
 
 def _tell_failed(ports: Ports, plan: Plan, trigger: Trigger, problem: str) -> None:
