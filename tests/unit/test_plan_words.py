@@ -241,3 +241,50 @@ def test_names_that_differ_by_more_than_case_and_the_last_dot_are_two_records() 
         "api.example.com", "API.EXAMPLE.LU"
     )
     assert len(parse_plan(changed(RECORD, capitals), "orders.toml").route53_records) == 2
+
+
+def records(count: int, zone: str, value: str = "2001:db8::{}", kind: str = "AAAA") -> str:
+    """Return so many records of one zone, with two values each."""
+    return "".join(
+        f'[[switch.route53_record]]\nzone_id = "{zone}"\nname = "n{n}.example.com"\ntype = "{kind}"\nttl = 60\n'
+        f'primary = ["{value.format("1")}"]\nstandby = ["{value.format("2")}"]\n'
+        for n in range(count)
+    )
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed(RECORD, text), "orders.toml")
+    return str(caught.value)
+
+
+ALLOWED_BATCH = (
+    "at most 1000 values of 32000 characters in one batch of Route 53: fewer records of one zone in one plan"
+)
+
+
+def test_a_zones_records_and_the_fence_must_fit_into_one_batch() -> None:
+    assert len(parse_plan(changed(RECORD, records(499, "Z1")), "orders.toml").route53_records) == 499
+    assert refusal(records(500, "Z1")) == (
+        "orders.toml: switch.route53_record: zone Z1: a change of all its records has 1002 values of 11240 characters;"
+        f" allowed: {ALLOWED_BATCH}"
+    )
+
+
+def test_a_zones_values_must_fit_into_one_batch_to_the_character() -> None:
+    def batch(last: int) -> str:
+        # 31,760 characters beside the fence's 240: 157 records of 2 * 100 and one of 2 * 180
+        long = records(157, "Z1", "{}" + "a" * 50 + "." + "b" * 44 + ".net", "CNAME")
+        one = f"{'c' * 60}.{'d' * 60}.{{}}{'e' * last}.net"
+        return long + records(1, "Z1", one, "CNAME").replace("n0.", "last.")
+
+    assert parse_plan(changed(RECORD, batch(53)), "orders.toml")
+    assert "has 318 values of 32002 characters" in refusal(batch(54))
+
+
+def test_a_plan_has_at_most_a_thousand_records_in_all() -> None:
+    full = records(499, "Z1") + records(499, "Z2").replace("n0.", "first.") + records(1, "Z3")
+    assert parse_plan(changed(RECORD, full), "orders.toml")
+    assert refusal(full + records(1, "Z4")) == (
+        "orders.toml: switch: 1001 records; allowed: at most 1000 in one plan: split it"
+    )

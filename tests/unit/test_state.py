@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from region_failover.domain.journal import (
+    LONGEST_TEXT,
+    OUTBOX_KEPT,
+    REQUESTS_KEPT,
     Claim,
     add_notice,
     claim,
@@ -24,6 +27,8 @@ from region_failover.domain.journal import (
     may_act,
     may_have_late_writers,
     need_operator,
+    notice_of,
+    remember_request,
     retake_snapshot,
     settle_owed,
     start_steps,
@@ -160,6 +165,34 @@ def test_the_requests_remembered_are_bounded_and_manual_ones_only() -> None:
         state = replace(found, phase=Phase.STEADY, transition=None)
     assert len(state.requests) == 20
     assert state.requests[-1] == "request-48"
+
+
+def test_i5_a_claim_is_refused_where_the_target_was_not_verified_just_now() -> None:
+    for manual in (False, True):
+        asked = request(manual=manual, verified_at=NOON)
+        assert claim(steady(), asked, NOON + VERIFIED_WITHIN) is not None
+        assert claim(steady(), asked, NOON + VERIFIED_WITHIN + S) is None
+        assert claim(steady(), asked, NOON - CLOCKS_AGREE) is not None
+        assert claim(steady(), asked, NOON - CLOCKS_AGREE - S) is None
+
+
+def test_a_request_answered_without_a_move_is_remembered_once_and_opens_none_later() -> None:
+    held = remember_request(steady(requests=("old",)), "request-1")
+    assert held == steady(requests=("old", "request-1"))
+    assert remember_request(held, "request-1") is None
+    assert remember_request(held, "") is None
+    assert claim(held, request(manual=True, request="request-1"), NOON) is None
+    full = steady(requests=tuple(f"request-{number}" for number in range(REQUESTS_KEPT)))
+    following = remember_request(full, "newest")
+    assert following is not None
+    assert following.requests == (*full.requests[1:], "newest")
+
+
+def test_a_manual_claim_is_remembered_and_an_automatic_one_is_not() -> None:
+    for manual, remembered in ((True, ("request-1",)), (False, ())):
+        found = claim(steady(), request(manual=manual, request="request-1"), NOON)
+        assert found is not None
+        assert found.requests == remembered
 
 
 # lease
@@ -536,6 +569,19 @@ def test_a_key_told_just_again_after_ago_is_forgotten() -> None:
     )
     assert state is not None
     assert state.noticed == {"new": NOON - hour + S, "k": NOON}
+
+
+def test_of_notices_that_cannot_be_sent_the_newest_are_kept() -> None:
+    state = steady()
+    for number in range(OUTBOX_KEPT + 2):
+        state = add_notice(state, Notice(f"key {number}", "s", "t", NOON), COOLDOWN) or state
+    assert [notice.key for notice in state.outbox] == [f"key {n}" for n in range(2, OUTBOX_KEPT + 2)]
+
+
+def test_a_notices_text_is_cut_to_what_the_record_has_room_for() -> None:
+    text = "a" * LONGEST_TEXT
+    assert notice_of("k", "s", text + "b", NOON) == Notice("k", "s", text, NOON)
+    assert notice_of("k", "s", text, NOON) == Notice("k", "s", text, NOON)
 
 
 def test_a_notice_leaves_the_record_only_once_it_was_sent() -> None:
