@@ -1,6 +1,7 @@
 """`python -m tests.simulation`: judge many worlds, or look at one.
 
     --seeds 10000 --from 0 --jobs 2     play and judge these; the last line counts
+    --seeds 1000 --stop                 the same, no further than the first failing seed
     --seed 37                           replay one seed; of a failing one print the shortest story
 
 Exit code 0: no violation; 1: some; 2: bad arguments.
@@ -27,15 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    parser.add_argument("--stop", action="store_true", help="end at the first failing seed")
     parser.add_argument("--seed", type=int, help="replay this one")
+    parser.add_argument("--stories", type=int, default=EXPLAINED, help="failing seeds to explain (default 3)")
     parser.add_argument("--json", type=Path, help="write totals and failures here")
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.jobs < 1:
         parser.error("--seeds and --jobs: 1 or more")
     if options.seed is not None:
         return _replay(options.seed)
-    totals, failed, seconds = timed(options.first, options.seeds, options.jobs)
-    for seed in list(dict.fromkeys(seed for seed, _ in failed))[:EXPLAINED]:
+    totals, failed, seconds = timed(options.first, options.seeds, options.jobs, int(options.stop))
+    for seed in list(dict.fromkeys(seed for seed, _ in failed))[: options.stories]:
         print(explain(seed, FOLDER))
     print(closing_line(totals, seconds))
     if options.json:

@@ -15,6 +15,7 @@ from tests.simulation.run import Outcome, play
 from tests.simulation.script import Noise, Script, draw
 
 CHUNK = 50
+SMALL_CHUNK = 5  # where a sweep shall end soon after a failing seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def sweep(first: int, count: int, jobs: int, stop_at: int = 0) -> tuple[Counter[
     """
     totals: Counter[str] = Counter()
     failed: list[tuple[int, str]] = []
-    chunks = [(start, min(CHUNK, first + count - start)) for start in range(first, first + count, CHUNK)]
+    size = SMALL_CHUNK if stop_at else CHUNK
+    chunks = [(start, min(size, first + count - start)) for start in range(first, first + count, size)]
     for counted, wrong in _each(chunks, jobs):
         totals += counted
         failed += wrong
@@ -156,8 +158,10 @@ def closing_line(totals: Counter[str], seconds: float) -> str:
     return f"{head} ({counted}; {seconds:.0f} s)"
 
 
-def timed(first: int, count: int, jobs: int) -> tuple[Counter[str], list[tuple[int, str]], float]:
+def timed(
+    first: int, count: int, jobs: int, stop_at: int = 0
+) -> tuple[Counter[str], list[tuple[int, str]], float]:
     """Return a sweep and how many seconds it took."""
     started = time.monotonic()
-    totals, failed = sweep(first, count, jobs)
+    totals, failed = sweep(first, count, jobs, stop_at)
     return totals, failed, time.monotonic() - started
