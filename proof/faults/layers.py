@@ -70,11 +70,11 @@ def _run(folder: Path, *arguments: str) -> tuple[int, str]:
 def _pytest(folder: Path, *files: str) -> Notice:
     """Return the first test that fails; one that cannot even be collected is no catch."""
     code, output = _run(folder, *_PYTEST, "-p", "no:cacheprovider", *files)
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", output, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+?(?:\[.*?\])?)(?: - .*)?$", output, re.MULTILINE)
     if code == 0:
         return Notice()
     if code == 1 and failed:
-        return Notice(caught=failed[1].rpartition("::")[2].removeprefix("test_"))
+        return Notice(caught=failed[1].partition("::")[2].removeprefix("test_"))
     return Notice(broken=f"pytest ended with {code}: {_last_line(output)}")
 
 
