@@ -17,7 +17,7 @@ from proof.faults import Fault
 PATIENCE_S = 1800.0
 
 # The slow ones come last, so that what is caught is caught soon; the bench is no part of the product.
-_SLOW = frozenset({"test_handlers.py"})
+_SLOW = frozenset({"test_handlers.py", "test_blame.py", "test_every_decision.py"})
 _NOT_THE_PRODUCT = frozenset({"test_bench.py"})
 
 _PYTEST = ("-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "--hypothesis-seed=0", "--timeout=600")
@@ -46,9 +46,10 @@ Layer = Callable[[Path, int], Notice]
 def layers_of(fault: Fault) -> tuple[str, ...]:
     """Return the layers that a fault meets: its own, then the tests and the simulation.
 
-    What stands in a template is read by its own tests only.
+    What stands in a template is of no concern to the simulation.
     """
-    return ("template",) if fault.layer == "template" else tuple(dict.fromkeys((fault.layer, *ALWAYS)))
+    met = (fault.layer, *ALWAYS) if fault.file.endswith(".py") else (fault.layer, "tests")
+    return tuple(dict.fromkeys(met))
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -115,7 +116,9 @@ LAYERS: dict[str, Layer] = {
     "tests": _tests,
     "crash matrix": _file("tests/simulation/test_crash_matrix.py"),
     "contract": _contract,
-    "blame": _file("tests/unit/test_symptom.py"),
+    "blame": _file("tests/unit/test_blame.py"),
+    "situations": _file("tests/unit/test_situations.py"),
+    "orders": _file("tests/simulation/test_orders.py"),
     "template": _file("tests/template"),
 }
 ALWAYS = ("tests", "simulation")
