@@ -79,7 +79,7 @@ def test_no_two_faults_are_the_same_change() -> None:
     assert len(set(changes)) == len(changes) == len(FAULTS) == len(BY_NAME)
 
 
-@pytest.mark.parametrize("name", ["claim-over-an-open-transition", "batch-without-fence"])
+@pytest.mark.parametrize("name", ["batch-without-fence", "pending-taken-for-done"])
 def test_the_simulation_notices(name: str) -> None:
     found = meet(BY_NAME[name], ["simulation"], seeds=FEW_SEEDS).notices["simulation"]
     assert found.caught
@@ -147,17 +147,17 @@ NOTICED, NOTHING, BROKEN = Notice(caught="I1 after 3"), Notice(), Notice(broken=
 
 
 @pytest.mark.parametrize(
-    ("tests", "simulation", "code"),
+    ("own", "tests", "code"),
     [(NOTICED, NOTHING, 0), (NOTHING, NOTICED, 1), (NOTHING, NOTHING, 1), (NOTICED, BROKEN, 1)],
     ids=["caught", "by another layer only", "not caught", "broken beside"],
 )
 def test_only_what_the_layer_named_has_caught_counts(
-    tests: Notice, simulation: Notice, code: int, tmp_path: Path
+    own: Notice, tests: Notice, code: int, tmp_path: Path
 ) -> None:
-    layers = {"tests": lambda *_: tests, "simulation": lambda *_: simulation}
+    layers = {"template": lambda *_: own, "tests": lambda *_: tests}
     result = tmp_path / "mutants.json"
     console = Console(file=(tmp_path / "said").open("w"))
-    faults = [a_fault(tmp_path, PATCH)]
+    faults = [a_fault(tmp_path, PATCH, "template")]
     assert run(faults, 1, 1, console, whole=False, layers=layers, result=result) == code
     (written,) = json.loads(result.read_text())["faults"]
     assert bool(written["failure"]) == bool(code)
