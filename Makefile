@@ -44,7 +44,7 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 test: setup      ## every test, the drill's scenarios among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest
 
-mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? (20 minutes on 2 idle cores)
+mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
 
 drill: setup     ## rehearse an outage on the embedded AWS: SCENARIO=region-outage|observer-denied|all

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -78,7 +79,9 @@ def run(
     seconds = time.monotonic() - started
     show(results, console)
     missed = sum(bool(found.failure) for found in results)
-    console.print(f"mutants: faults {len(results)}, not caught {missed} ({seconds:.0f} s)", highlight=False)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = f"{seconds:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor time"
+    console.print(f"mutants: faults {len(results)}, not caught {missed} ({spent})", highlight=False)
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(as_json(results, seeds, seconds))
     if whole:
