@@ -72,3 +72,16 @@ def test_only_a_change_id_and_what_has_no_resources_is_granted_by_a_star() -> No
     """Zones, parameters and tables are granted by name: a mistake in a plan reaches nobody else's (I8)."""
     stars = re.findall(r"^ +(?:- )?Resource: (.*?\*\"?)(?: #.*)?$", TEMPLATE.read_text(), re.MULTILINE)
     assert stars == ['"*"', "!Sub arn:${AWS::Partition}:route53:::change/*"]
+
+
+def test_a_request_that_was_held_is_not_carried_out_when_it_is_delivered_again() -> None:
+    world = World(PLAN)
+    world.tick()
+    request = world.manual("failover")
+    world.failover(request, ports=world.ports("invocation"))
+    assert world.state.epoch == 0
+    world.outage()
+    world.failover(request, ports=world.ports("invocation"))
+    assert (world.state.epoch, world.moved_to()) == (0, EAST)
+    world.failover(request, ports=world.ports("another"))  # asked anew, it is carried out
+    assert world.moved_to() == WEST
