@@ -278,3 +278,34 @@ def test_a_plan_has_no_more_records_than_its_own_record_has_room_for() -> None:
     assert len(parse_plan(with_records(999, zones=3), "many.toml").route53_records) == 999
     with pytest.raises(PlanError, match="switch: 1001 records; allowed: at most 1000 in one plan"):
         parse_plan(with_records(1000, zones=3), "many.toml")
+
+
+# values that look right
+
+
+@pytest.mark.parametrize("value", ["192.0.2.10", "192.0.2.10.", "10.20"])
+def test_an_address_is_no_canonical_name(value: str) -> None:
+    """A CNAME that names an address resolves to nothing: an outage of our own making."""
+    text = RECORD.replace('"A"', '"CNAME"').replace("192.0.2.10", value)
+    text = text.replace("198.51.100.10", "usw2.orders.example.com")
+    with pytest.raises(PlanError, match=f"{re.escape(repr(value))} is not valid; allowed: a fully qualified"):
+        parse_plan(PLAN_TEXT.replace(RECORD, text), "orders.toml")
+
+
+def test_a_number_is_no_target() -> None:
+    text = PLAN_TEXT.replace('primary = "203.0.113.10"', "primary = 1.25")
+    with pytest.raises(PlanError, match=r"primary: 1\.25 is no text"):
+        parse_plan(text, "orders.toml")
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    text = PLAN_TEXT.replace("https://use1.", "https://me:hunter2@use1.")
+    with pytest.raises(PlanError, match="user or password in a URL") as caught:
+        parse_plan(text, "orders.toml")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_port_zero_is_no_port() -> None:
+    text = PLAN_TEXT.replace("https://use1.orders.example.com/", "https://use1.orders.example.com:0/")
+    with pytest.raises(PlanError, match=r"check\.http"):
+        parse_plan(text, "orders.toml")

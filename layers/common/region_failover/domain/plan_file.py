@@ -190,11 +190,12 @@ def _url(table: Table, key: str) -> str:
     value = table.required(key, allowed)
     try:
         url = urlsplit(value if isinstance(value, str) and _PRINTABLE.fullmatch(value) else "")
-        valid = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
+        valid = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
     except ValueError:
         valid = False
     if not valid or url.username or url.password:
-        table.fail(key, f"{value!r} is not valid", allowed)
+        secret = "@" in str(value)  # what stands before it may be a password: it is not repeated (I24)
+        table.fail(key, "user or password in a URL" if secret else f"{value!r} is not valid", allowed)
     return str(value)
 
 
@@ -232,7 +233,7 @@ def _targets(table: Table, key: str, kind: str) -> tuple[str, ...]:
 def _target(table: Table, key: str, kind: str, value: str) -> str:
     family = _ADDRESS_FAMILIES[kind]
     if not family:
-        if not _LABELS.fullmatch(value):
+        if not _LABELS.fullmatch(value) or value.rstrip(".").rsplit(".", 1)[-1].isdecimal():
             table.fail(key, f"{value!r} is not valid", "a fully qualified domain name")
         return value
     try:
@@ -254,7 +255,9 @@ def _linode_record(table: Table) -> LinodeRecord:
     targets = []
     for key in ("primary", "standby"):
         value = table.required(key, f"one value for {kind}")
-        targets.append(_target(table, key, kind, value if isinstance(value, str) else repr(value)))
+        if not isinstance(value, str):
+            table.fail(key, f"{value!r} is no text", f"one value for {kind}")
+        targets.append(_target(table, key, kind, value))
     if targets[0] == targets[1]:
         table.fail("standby", "the same target as the primary", "a target in the other Region")
     ttl = table.whole("ttl_sec", 30, LINODE_TTLS[-1])
