@@ -601,3 +601,13 @@ def test_a_plan_that_no_longer_names_the_active_region_is_refused_and_moves_noth
         with pytest.raises(ConfigurationError, match="the traffic is in eu-north-1"):
             flow()
     assert world.moved_to() == EAST
+
+
+def test_a_fence_that_another_worker_put_there_meanwhile_pages_nobody(world: World) -> None:
+    """Two deliveries of one alarm: the first looks at the zone when the second has already switched it."""
+    world.tick()
+    world.outage()
+    first, second = world.ports("first"), world.ports("second")
+    world.faults.before("zones.read", lambda: world.failover(ports=second))
+    assert world.failover(ports=first)["reason"] == "lost-the-claim"
+    assert world.notifier.about("holds") == []

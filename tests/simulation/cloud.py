@@ -170,7 +170,7 @@ class Store:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     """One call on its way."""
 

@@ -33,6 +33,7 @@ from tests.simulation.script import CHAOS_S, EAST, LONGEST_PAUSE_S, Act, Deed, S
 
 TICK_S = 60.0
 OUTER_MARGIN_S = 2.0
+CALM_S = 2 * TICK_S  # what the probe does in a world that is well needs no proof at every tick
 WORK_S = 30.0  # what is taken over at the last moment still has to be done
 QUIET_AFTER_S = LEASE.total_seconds() + 2 * TICK_S + WORK_S
 REST_WITHIN_S = 1500.0
@@ -67,7 +68,7 @@ def plan_of(failback: str, zones: int) -> Plan:
         cooldown=timedelta(seconds=120),
     )
     sampling = replace(
-        plan.sampling, quick_every=timedelta(seconds=12), confirm_for=timedelta(seconds=20), needed=3
+        plan.sampling, quick_every=timedelta(seconds=16), confirm_for=timedelta(seconds=30), needed=3
     )
     return replace(plan, policy=policy, sampling=sampling)
 
@@ -161,7 +162,8 @@ class World:
     def _tick(self, function: str, moment: float) -> None:
         def due() -> None:
             self._deliver(function, self._event("aws.events", "Scheduled Event", {}))
-            self._tick(function, self.scheduler.now + TICK_S)
+            every_s = CALM_S if self.cloud.healed and function == "probe" else TICK_S
+            self._tick(function, self.scheduler.now + every_s)
 
         self.scheduler.at(moment, due)
 

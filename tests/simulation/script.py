@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from region_failover.domain.state import LEASE
 
-CHAOS_S = 330.0
+CHAOS_S = 270.0
 LONGEST_PAUSE_S = 3 * LEASE.total_seconds()
 LARGEST_SKEW_S = 10 * LEASE.total_seconds()
 LONGEST_PENDING_S = 600.0
@@ -152,8 +152,8 @@ _ELSEWHERE = (
 def _spells(rng: random.Random, hosts: int) -> list[Spell]:
     found: list[Spell] = []
     if rng.random() < 0.9:  # nearly every world has an outage of the Region that serves
-        start = rng.uniform(10, 70)
-        found.append(Spell(rng.choice(_OUTAGES), start, start + rng.uniform(20, 240), EAST))
+        start = rng.uniform(5, 45)
+        found.append(Spell(rng.choice(_OUTAGES), start, start + rng.uniform(20, 200), EAST))
     for _ in range(rng.choice((0, 0, 1, 2))):
         start = rng.uniform(60, CHAOS_S - 30)
         place = rng.choice((EAST, WEST))

@@ -89,6 +89,8 @@ def carry_out(
     detail = ""
     zones = survey(ports, plan) if decision.moves else {}
     blocked = obstacle(plan, state.epoch, zones) if decision.moves else None
+    if blocked and blocked[0] is Reason.FENCE_AHEAD and _has_moved_on(ports, plan, state):
+        blocked = Reason.LOST_THE_CLAIM, "another worker has moved on since this one looked at the record"
     if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):  # a human's word
         decision, detail = hold(blocked[0]), blocked[1]
     summary = record(ports, plan, trigger, decision, situation, seen, detail)
@@ -99,6 +101,12 @@ def carry_out(
     request = _request(ports, plan, state, seen, known, trigger, decision, direction)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
+
+
+def _has_moved_on(ports: Ports, plan: Plan, state: PlanState) -> bool:
+    """Return whether the record is newer than this: then a fence ahead of it is no record restored."""
+    found = ports.store.load_state(plan.name)
+    return found is not None and found.epoch > state.epoch
 
 
 def _request(

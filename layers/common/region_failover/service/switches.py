@@ -147,28 +147,28 @@ def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
 def _submit(
     ports: Ports, plan: Plan, transition: Transition, step: Step, role: Role, verified_at: datetime
 ) -> str:
-    if ports.clock.now() - verified_at > VERIFIED_WITHIN:
-        raise TimeoutError(f"{transition.target} was verified too long ago to send traffic there")
     before = snapshot_from_json(step.before)
     batch = switch_batch(plan, step.subject, transition.epoch, role, before)
     try:
-        return _send(ports, plan, transition, step, batch)
+        return _send(ports, plan, transition, step, batch, verified_at)
     except FenceRefused:
         found = read_zone(ports, plan, step.subject)
         if not _is_of_epoch(found, plan, transition.epoch):
             _look_anew(ports, plan, transition, step, found)
             raise
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
-        may_still_act(ports, plan, transition)
         again = reassert_batch(plan, step.subject, transition.epoch, role)
         return _send(ports, plan, transition, step, again)
 
 
 def may_still_act(ports: Ports, plan: Plan, transition: Transition) -> None:
-    """Raise LeaseEnded unless the record still has this transition open and ours (I4)."""
+    """Raise LeaseEnded unless the record has this transition open, leased to us and not paused, just now.
+
+    Asked directly before an effect: the calls since it was asked last may have hung (I4, I17).
+    """
     state = ports.store.load_state(plan.name)
     if state is None or may_act(state, transition.epoch, ports.owner, ports.clock.now()) is None:
-        raise LeaseEnded(f"epoch {transition.epoch}: the record says so")
+        raise LeaseEnded(f"epoch {transition.epoch}: the record says that it is not ours to act on now")
 
 
 def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, found: ZoneSnapshot) -> None:
@@ -188,14 +188,18 @@ def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, fou
     )
 
 
-def _still_ours(ports: Ports, transition: Transition) -> None:
-    """Raise LeaseEnded unless the lease lasts, directly before an effect: calls may have hung since (I4)."""
-    if not transition.lease.is_held(ports.clock.now()):
-        raise LeaseEnded(f"epoch {transition.epoch}: the lease ended at {transition.lease.until.isoformat()}")
-
-
-def _send(ports: Ports, plan: Plan, transition: Transition, step: Step, batch: Sequence[Change]) -> str:
-    _still_ours(ports, transition)
+def _send(
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    batch: Sequence[Change],
+    verified_at: datetime | None = None,
+) -> str:
+    """Submit a batch and record its change id; `verified_at`: when the target was, if it moves traffic."""
+    may_still_act(ports, plan, transition)
+    if verified_at is not None and ports.clock.now() - verified_at > VERIFIED_WITHIN:
+        raise TimeoutError(f"{transition.target} was verified too long ago to send traffic there")
     comment = f"region-failover: {plan.name} epoch {transition.epoch} to {transition.target}"
     change_id = ports.zones.submit(step.subject, batch, comment)
     change(
