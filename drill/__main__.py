@@ -1,4 +1,4 @@
-"""`python -m drill SCENARIO`: rehearse an outage on the embedded AWS.
+"""`python -m drill SCENARIO`: rehearse outages on the embedded AWS.
 
 Exit code 0: everything asserted held; 1: something did not, or the rig failed; 2: bad arguments.
 """
@@ -18,23 +18,54 @@ from drill.layout import BUILD, TTL_SCALE
 from drill.page import Dot, write_page
 from drill.report import Check, Report
 from drill.scenarios import SCENARIOS
+from drill.stage import Stage
+from drill.summary import Line, has_passed, show_summary, write_summary
 from drill.world import Watcher, World
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the scenarios asked for; return the exit code."""
-    parser = argparse.ArgumentParser(prog="drill", description=__doc__)
-    parser.add_argument("scenario", choices=[*SCENARIOS, "all"], help="which outage to rehearse")
-    parser.add_argument("--rounds", type=int, default=1, help="how often (default 1)")
-    options = parser.parse_args(arguments)
+    """Run the scenarios asked for, one after the other whatever each comes to; return the exit code."""
+    options = _options(arguments)
+    if options.scenario == "list":
+        print(_list())
+        return 0
     names = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     console = Console(width=None if sys.stdout.isatty() else 160)
-    results = [rehearse(name, console) for _ in range(max(options.rounds, 1)) for name in names]
-    return 0 if all(results) else 1
+    lines: list[Line] = []
+    for name in names * options.rounds:
+        lines.append(rehearse(name, console))
+        write_summary(lines, BUILD)
+    show_summary(lines, console)
+    console.print(f"{BUILD / 'summary.json'}", soft_wrap=True)
+    return 0 if has_passed(lines) else 1
 
 
-def rehearse(name: str, console: Console) -> bool:
-    """Rehearse one scenario; write its report; return whether it passed."""
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="drill",
+        description=__doc__,
+        epilog=f"scenarios:\n{_list()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    choices = [*SCENARIOS, "all", "list"]
+    parser.add_argument(
+        "scenario", choices=choices, metavar="SCENARIO", help="one of those below, 'all', or 'list'"
+    )
+    parser.add_argument("--rounds", type=_at_least_one, default=1, help="how often (default 1)")
+    return parser.parse_args(arguments)
+
+
+def _at_least_one(text: str) -> int:
+    return max(int(text), 1)
+
+
+def _list() -> str:
+    width = max(map(len, SCENARIOS)) + 2
+    return "\n".join(f"  {name:{width}}{scenario.about}" for name, scenario in SCENARIOS.items())
+
+
+def rehearse(name: str, console: Console) -> Line:
+    """Rehearse one scenario; write its report; return its line of the summary."""
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").unlink(missing_ok=True)
@@ -48,7 +79,7 @@ def rehearse(name: str, console: Console) -> bool:
             watcher = Watcher(world)
             watcher.start()
             try:
-                SCENARIOS[name](world, report)
+                SCENARIOS[name].run(Stage(world, report))
             finally:
                 watcher.stop()
                 dots = _dots(world)
@@ -66,8 +97,9 @@ def rehearse(name: str, console: Console) -> bool:
     path = report.write(folder)
     page = write_page(report, dots, folder)
     report.show(console)
-    console.print(f"{path}\n{page}\n({name}: {time.monotonic() - started:.0f} s in all)", soft_wrap=True)
-    return report.passed
+    took = time.monotonic() - started
+    console.print(f"{path}\n{page}\n({name}: {took:.0f} s in all)", soft_wrap=True)
+    return Line.of(report, took)
 
 
 def _dots(world: World) -> dict[str, list[Dot]]:

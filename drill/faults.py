@@ -41,12 +41,16 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One request as the rules see it: where to, which service, what, and on whose key."""
+    """One request as the rules see it: where to, which service, what, on whose key, and on which resource.
+
+    `resource`: the table or parameter that the request's body names, '' where it names none.
+    """
 
     region: str
     service: str
     operation: str
     principal: str = ""
+    resource: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Fault:
     probability: float = 1.0
     delay_s: float = 0.0
     status: int | None = None
+    resource: str | None = None
     fault_id: int = 0
 
     def concerns(self, call: Call) -> bool:
@@ -74,6 +79,7 @@ class Fault:
             (self.service, call.service),
             (self.operation, call.operation),
             (self.principal, call.principal),
+            (self.resource, call.resource),
         )
         return all(wanted is None or fnmatchcase(actual, wanted) for wanted, actual in pairs)
 

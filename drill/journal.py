@@ -27,17 +27,20 @@ class Journal:
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
         self._started = time.time()
+        self._phases = 0
         self.fault_at: float | None = None
 
     def fault(self, event: str) -> None:
-        """Note the fault; from now on times count from here."""
-        self.fault_at = time.time()
+        """Note a fault; from the first one on, times count from it."""
+        if self.fault_at is None:
+            self.fault_at = time.time()
         self._console.rule(style="red")
         self.note(event, style="bold red")
 
-    def phase(self, number: int, of: int, doing: str) -> None:
+    def phase(self, doing: str) -> None:
         """Print where the rehearsal stands."""
-        self._console.print(f"[bold cyan]({number}/{of})[/] {escape(doing)}", highlight=False)
+        self._phases += 1
+        self._console.print(f"[bold cyan]({self._phases})[/] {escape(doing)}", highlight=False)
 
     def note(self, event: str, *, at: float | None = None, style: str = "") -> None:
         """Note and print an event, now or at a time of the wall clock."""

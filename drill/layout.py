@@ -10,6 +10,7 @@ BUILD = ROOT / "build" / "drill"
 
 PRIMARY = "eu-central-1"
 STANDBY = "eu-west-1"  # also the control Region
+REGIONS = (PRIMARY, STANDBY)
 PRIMARY_ADDRESS = "127.0.0.10"
 STANDBY_ADDRESS = "127.0.0.20"
 
@@ -21,6 +22,7 @@ FENCE_NAME = "_region-failover.api.orders.example"
 LINODE_DOMAIN_ID = 123456
 LINODE_DOMAIN = "legacy.example"
 LINODE_NAME = "app.legacy.example"
+LINODE_RECORDS = ("app", "shop")  # relative to the domain; the client `legacy` asks for the first
 PARAMETER = "/orders/active-region"
 STACK = "region-failover"
 SIGNALS_STACK = "region-failover-signals"

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from email.message import Message
+from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from drill.faults import Call, Fault, FaultKind, FaultTable, FaultyHandler, LoopbackServer
@@ -45,7 +46,23 @@ def describe(method: str, target: str, headers: "Message[str, str]", body: bytes
     operation, wire = _operation(method, url.path, query, headers, body)
     if wire == "rest-json" and service in ("route53", "s3", "cloudfront"):
         wire = "rest-xml"
-    return Call(region, service, operation, akid), wire
+    return Call(region, service, operation, akid, _resource(wire, body)), wire
+
+
+def _resource(wire: Wire, body: bytes) -> str:
+    """Return the table or parameter that a JSON request names: of a transaction, the first one's table."""
+    if wire != "json":
+        return ""
+    try:
+        asked = json.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(asked, dict):
+        return ""
+    items = asked.get("TransactItems")
+    if isinstance(items, list) and items and isinstance(items[0], dict):
+        asked = next((part for part in items[0].values() if isinstance(part, dict)), {})
+    return str(asked.get("TableName") or asked.get("Name") or "")
 
 
 def _scope(authorization: str, query: Mapping[str, list[str]]) -> tuple[str, str, str]:
@@ -125,6 +142,7 @@ class FaultProxy(LoopbackServer):
         super().__init__(_ProxyHandler, faults, host)
         self.upstream_port = upstream_port
         self._calls: Counter[CallKey] = Counter()
+        self._accepted: Counter[CallKey] = Counter()
         self._calls_lock = threading.Lock()
 
     def calls(self) -> dict[CallKey, int]:
@@ -132,10 +150,21 @@ class FaultProxy(LoopbackServer):
         with self._calls_lock:
             return dict(self._calls)
 
+    def accepted(self) -> dict[CallKey, int]:
+        """Return how often the embedded cloud itself answered each with success, lost replies too."""
+        with self._calls_lock:
+            return dict(self._accepted)
+
     def count(self, call: Call) -> None:
         """Count one call."""
         with self._calls_lock:
             self._calls[call.region, call.service, call.operation] += 1
+
+    def count_answer(self, call: Call, status: int) -> None:
+        """Count one answer of the embedded cloud, if it is a success."""
+        if status < HTTPStatus.BAD_REQUEST:
+            with self._calls_lock:
+                self._accepted[call.region, call.service, call.operation] += 1
 
 
 class _ProxyHandler(FaultyHandler):
@@ -160,15 +189,16 @@ class _ProxyHandler(FaultyHandler):
             status, headers, text = failure(fault, call, wire)
             self.answer(status, text, headers)
         else:
-            self._forward(body, keep_reply=fault is None or fault.kind is not FaultKind.DROP_REPLY)
+            self._forward(call, body, keep_reply=fault is None or fault.kind is not FaultKind.DROP_REPLY)
 
-    def _forward(self, body: bytes, keep_reply: bool) -> None:
+    def _forward(self, call: Call, body: bytes, keep_reply: bool) -> None:
         try:
             reply = self._ask(body)
         except (OSError, http.client.HTTPException) as error:
             self._drop_upstream()
             self.answer(502, f"the embedded cloud did not answer: {error!r}".encode())
             return
+        self.owner.count_answer(call, reply.status)
         if keep_reply:
             self._relay(reply)
         else:

@@ -53,6 +53,9 @@ class World:
         self.proxy = FaultProxy(self.emulator.port, self.faults)
         self.linode = LinodeApi(layout.LINODE_TOKEN, self.faults)
         self.clients: dict[str, TrafficClient] = {}
+        self._mail: list[dict[str, str]] = []
+        self._mail_lock = threading.Lock()
+        self._dead: list[str] = []
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> World:
@@ -107,9 +110,12 @@ class World:
         )
         self.secret_arn = str(secret["ARN"])
         self.linode.add_domain(layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)
-        self.linode.add_record(
-            layout.LINODE_DOMAIN_ID, type="A", name="app", target=layout.PRIMARY_ADDRESS, ttl_sec=30
-        )
+        self.linode_ids = {
+            name: self.linode.add_record(
+                layout.LINODE_DOMAIN_ID, type="A", name=name, target=layout.PRIMARY_ADDRESS, ttl_sec=30
+            )
+            for name in layout.LINODE_RECORDS
+        }
         return self._make_zone()
 
     def _make_zone(self) -> str:
@@ -237,28 +243,30 @@ class World:
             Protocol="sqs",
             Endpoint=arn,
         )
-        self._mail: list[dict[str, str]] = []
 
     def notifications(self) -> list[dict[str, str]]:
         """Return all notifications so far: Subject, Message."""
-        while True:
-            found = self.aws("sqs").receive_message(
-                QueueUrl=self._mailbox, MaxNumberOfMessages=10, WaitTimeSeconds=0
-            )
-            messages = found.get("Messages", [])
-            if not messages:
-                return list(self._mail)
-            for message in messages:
+        with self._mail_lock:
+            for message in self._empty(self._mailbox):
                 body = json.loads(message["Body"])
                 self._mail.append({"Subject": body.get("Subject", ""), "Message": body["Message"]})
-                self.aws("sqs").delete_message(QueueUrl=self._mailbox, ReceiptHandle=message["ReceiptHandle"])
+            return list(self._mail)
 
     def dead_letters(self) -> list[str]:
-        """Return what the functions' dead-letter queue holds."""
-        found = self.aws("sqs").receive_message(
-            QueueUrl=self.stack.outputs["FunctionDeadLetterQueueUrl"], MaxNumberOfMessages=10
-        )
-        return [message["Body"] for message in found.get("Messages", [])]
+        """Return all dead letters so far: of the functions, and of the rules that could not hand over."""
+        for queue in ("FunctionDeadLetterQueueUrl", "RuleDeadLetterQueueUrl"):
+            self._dead += [message["Body"] for message in self._empty(self.stack.outputs[queue])]
+        return list(self._dead)
+
+    def _empty(self, queue: str) -> Iterator[dict[str, Any]]:
+        """Yield the messages of a queue, each taken off it."""
+        sqs = self.aws("sqs")
+        while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0).get(
+            "Messages"
+        ):
+            for message in found:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                yield message
 
     def _start_dns(self) -> None:
         zone = Route53Zone(self.aws("route53"), self.zone_id)
@@ -289,6 +297,10 @@ class World:
             self.clients[name] = client
             self._run(client)
 
+    def wall(self, monotonic: float) -> float:
+        """Return a moment of the monotonic clock in seconds of the wall clock."""
+        return time.time() - time.monotonic() + monotonic
+
     def invoke(self, function: str, event: dict[str, Any], *, wait: bool = True) -> Any:
         """Start a function by hand, as `aws lambda invoke` does; return its answer where waited for."""
         answer = self.aws("lambda").invoke(
@@ -308,6 +320,10 @@ class World:
     def state(self) -> dict[str, Any] | None:
         """Return the plan's state record as it stands in the table."""
         return self._item("state")
+
+    def health(self) -> dict[str, Any]:
+        """Return what the product knows of each Region's health, by Region."""
+        return dict((self._item("health") or {}).get("regions", {}))
 
     def transitions(self) -> list[dict[str, Any]]:
         """Return the history of transitions, oldest first."""
@@ -346,11 +362,11 @@ class World:
             for r in found["ResourceRecordSets"]
             if r["Type"] in {"A", "TXT"}
         }
-        linode = self.linode.records(layout.LINODE_DOMAIN_ID)[0]
+        linode = self.linode.records(layout.LINODE_DOMAIN_ID)
         return {
             "Route 53 A": values.get((layout.API_NAME, "A")),
             "Route 53 TXT": values.get((layout.FENCE_NAME, "TXT")),
-            "Linode A": [linode["target"], linode["ttl_sec"]],
+            **{f"Linode A {record['name']}": [record["target"], record["ttl_sec"]] for record in linode},
             **{f"SSM {region}": self._parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
         }
 
