@@ -8,10 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from drill import layout
+from drill.deploy import Project
 from drill.emulator import RigError
 from drill.journal import Journal
 from drill.layout import BUILD, TTL_SCALE
@@ -31,13 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     names = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
     console = Console(width=None if sys.stdout.isatty() else 160)
-    lines: list[Line] = []
-    for name in names * options.rounds:
-        lines.append(rehearse(name, console))
-        write_summary(lines, BUILD)
+    project = Project()
+    lines = rehearse_all(names * options.rounds, lambda name: rehearse(name, console, project), BUILD)
     show_summary(lines, console)
     console.print(f"{BUILD / 'summary.json'}", soft_wrap=True)
     return 0 if has_passed(lines) else 1
+
+
+def rehearse_all(names: Sequence[str], one: Callable[[str], Line], folder: Path) -> list[Line]:
+    """Rehearse each in turn, also after a failed one; the summary is written after each."""
+    lines: list[Line] = []
+    for name in names:
+        lines.append(one(name))
+        write_summary(lines, folder)
+    return lines
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -64,7 +74,7 @@ def _list() -> str:
     return "\n".join(f"  {name:{width}}{scenario.about}" for name, scenario in SCENARIOS.items())
 
 
-def rehearse(name: str, console: Console) -> Line:
+def rehearse(name: str, console: Console, project: Project) -> Line:
     """Rehearse one scenario; write its report; return its line of the summary."""
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +85,7 @@ def rehearse(name: str, console: Console) -> Line:
     started = time.monotonic()
     console.rule(f"rehearsal: {name}")
     try:
-        with World(folder, journal) as world:
+        with World(folder, journal, project) as world:
             watcher = Watcher(world)
             watcher.start()
             try:

@@ -38,3 +38,8 @@ def silent_alarms() -> tuple[Fault, ...]:
 def failing_route53() -> Fault:
     """Return Route 53's control plane refusing everything."""
     return Fault(FaultKind.ERROR, service="route53", status=503)
+
+
+def failing(region: str, tables: tuple[str, ...]) -> tuple[Fault, ...]:
+    """Return a Region's tables and applications failing, its control plane and all else being well."""
+    return (*failing_tables(region, tables), *failing_applications(region))

@@ -64,10 +64,17 @@ def moment(answer: Answer) -> float:
 
 
 def longest_downtime(answers: Sequence[Answer]) -> float | None:
-    """Return the longest time from a first failed request to the next good answer; None if none failed.
+    """Return the longest time from a first failed request to the next good one's end; None if none failed.
 
-    One that has not ended counts up to the end of the last answer.
+    Reads and writes each for themselves: who cannot write is down, whatever he reads meanwhile. A downtime
+    that has not ended counts up to the end of the last answer.
     """
+    operations = {answer.operation for answer in answers}
+    found = [_longest([a for a in answers if a.operation == operation]) for operation in operations]
+    return max((seconds for seconds in found if seconds is not None), default=None)
+
+
+def _longest(answers: Sequence[Answer]) -> float | None:
     longest: float | None = None
     since: float | None = None
     for answer in answers:
@@ -78,3 +85,16 @@ def longest_downtime(answers: Sequence[Answer]) -> float | None:
         if answer.ok:
             since = None
     return longest
+
+
+def spoken_service(answers: Sequence[Answer]) -> str | None:
+    """Return in words who serves a client, from its last four answers; None while that is changing."""
+    said = [(f"served by {a.region}" if a.ok else "fail", a.operation) for a in answers[-4:]]
+    last = [what for what, _ in said[-2:]]
+    if len(set(last)) == 1 and len(last) == 2:
+        return "requests fail" if last[0] == "fail" else last[0]
+    kinds = sorted({operation for _, operation in said})
+    by_kind = {kind: {what for what, operation in said if operation == kind} for kind in kinds}
+    if len(said) < 4 or len(kinds) < 2 or any(len(found) > 1 for found in by_kind.values()):
+        return None
+    return ", ".join(f"{kind}s {by_kind[kind].pop()}" for kind in kinds)

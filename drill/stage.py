@@ -29,6 +29,7 @@ from drill.world import World
 STEADY_S = 5.0
 ON_STANDBY_S = 4.0
 AT_LEAST = 10
+LET_GO_S = 1.0  # a request that hung fails right after the repair: it belongs to the outage
 BEGIN_WITHIN_S = 60.0
 SWITCH_WITHIN_S = 120.0
 FAILBACK_WITHIN_S = 240.0
@@ -131,14 +132,15 @@ class Stage:
         return Strike(event, ids, time.monotonic())
 
     def heal(self, strike: Strike, event: str, phase: str = "repaired") -> float:
-        """Lift the faults, begin a phase; return the repair's moment of the monotonic clock."""
-        for fault_id in strike.fault_ids:
-            self.world.faults.remove(fault_id)
-        self.world.journal.note(event, style="bold green")
-        return self.phases.enter(phase)
+        """Lift the faults; begin a phase once what hung is let go; return the repair's monotonic moment."""
+        at = time.monotonic()
+        self.lift(strike, event)
+        time.sleep(LET_GO_S)
+        self.phases.enter(phase)
+        return at
 
-    def end_disturbance(self, strike: Strike, event: str) -> None:
-        """Lift faults that no client felt."""
+    def lift(self, strike: Strike, event: str) -> None:
+        """Lift faults, in the order in which they were put in force; no phase begins."""
         for fault_id in strike.fault_ids:
             self.world.faults.remove(fault_id)
         self.world.journal.note(event, style="bold green")
@@ -167,6 +169,21 @@ class Stage:
     def completed(self, number: int) -> bool:
         """Return whether that many transitions are complete."""
         return len(self.world.transitions()) >= number
+
+    def open_steps(self) -> dict[str, dict[str, Any]]:
+        """Return the steps of the open transition by kind (ssm: by kind and Region); none if none is open."""
+        found = (self.world.state() or {}).get("transition") or {"steps": []}
+        return {f"{step['kind']} {step['region']}".strip(): step for step in found["steps"]}
+
+    def is_step(self, key: str, status: str) -> bool:
+        """Return whether a step of the open transition has this status."""
+        return bool(self.open_steps().get(key, {}).get("status") == status)
+
+    def ask(self, function: str, event: dict[str, Any], reason: str, phase: str) -> None:
+        """Start a function by hand with an event; assert that it holds for this reason."""
+        answer = self.world.invoke(function, event)
+        ok = isinstance(answer, list) and [d["reason"] for d in answer] == [reason]
+        self.check(f"{phase}: an alarm makes {function} look, and it holds: {reason}", ok, json.dumps(answer))
 
     # Moves.
 

@@ -17,8 +17,8 @@ from drill.report import Report
 class Line:
     """What one scenario came to. Seconds; None where it was not measured, or did not happen.
 
-    `client_downtime`: the longest time that a client waited, from its first failed request to the end of its
-    next good answer; `seconds`: the whole scenario, the world's making included.
+    `client_downtime`: the longest that a client waited from a first failed request (reads and writes each
+    for themselves) to the end of the next good one; `seconds`: the whole scenario, its set-up included.
     """
 
     scenario: str

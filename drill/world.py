@@ -18,13 +18,14 @@ from botocore.config import Config
 from drill import layout
 from drill.application import ApplicationEndpoint, shared_port
 from drill.client import TrafficClient
-from drill.deploy import copy_project, sam_build, sam_deploy
+from drill.deploy import Project, sam_deploy
 from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
 from drill.emulator import KEY, Emulator, RigError
 from drill.faults import FaultTable
 from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
+from drill.phases import spoken_service
 from drill.proxy import FaultProxy
 
 FUNCTIONS = ("HealthProbe", "Failover", "Failback", "LinodeDns")
@@ -44,8 +45,9 @@ class Stack:
 class World:
     """Everything that a scenario acts on. Use as a context manager."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
-        """Keep logs in this folder."""
+    def __init__(self, folder: Path, journal: Journal, project: Project) -> None:
+        """Keep logs in this folder; deploy this project."""
+        self._project = project
         self.folder = folder
         self.journal = journal
         self.faults = FaultTable()
@@ -80,7 +82,6 @@ class World:
         self.journal.note("embedded AWS and Linode's stand-in are up")
         self.zone_id = self._make_world()
         self._start_applications()
-        copy_project(self._plan_values())
         self._deploy()
         self._start_dns()
         self._start_relay()
@@ -169,8 +170,8 @@ class World:
 
     def _deploy(self) -> None:
         started = time.monotonic()
-        sam_build(self.folder / "sam-build.log")
-        self.journal.note(f"sam build of the real template: {time.monotonic() - started:.1f} s")
+        built = self._project.build(self._plan_values(), self.folder / "sam-build.log")
+        self.journal.note(f"{built}: {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(self._deploy_control), pool.submit(self._deploy_signals)]:
@@ -297,6 +298,20 @@ class World:
             self.clients[name] = client
             self._run(client)
 
+    def batches(self) -> int:
+        """Return how many change batches Route 53 has accepted from the functions so far."""
+        counts = self.proxy.accepted().items()
+        return sum(
+            count
+            for (_, service, operation), count in counts
+            if service == "route53" and operation.startswith("POST ") and operation.endswith("/rrset")
+        )
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Return the tables that checks look at: the application's and the heartbeat's, not the state's."""
+        return (layout.TABLE, self.stack.outputs["HeartbeatTableName"])
+
     def wall(self, monotonic: float) -> float:
         """Return a moment of the monotonic clock in seconds of the wall clock."""
         return time.time() - time.monotonic() + monotonic
@@ -416,11 +431,12 @@ class Watcher:
     def _note_service(self, name: str, client: TrafficClient) -> None:
         """Note whenever a client's requests begin to fail, or are served by another Region."""
         answers = client.answers()
-        for answer in answers[self._read.get(name, 0) :]:
-            served = f"served by {answer.region}" if answer.ok else "requests fail"
-            if served != self._served.get(name):
+        for number in range(self._read.get(name, 0), len(answers)):
+            served = spoken_service(answers[max(number - 3, 0) : number + 1])
+            if served is not None and served != self._served.get(name):
                 self._served[name] = served
-                at = time.time() - time.monotonic() + answer.at_monotonic + answer.seconds
+                first = answers[max(number - 1, 0)]
+                at = self._world.wall(first.at_monotonic + first.seconds)
                 self._world.journal.note(f"{name}: {served}", at=at)
         self._read[name] = len(answers)
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drill.scenarios import observer_denied, region_outage
+from drill.scenarios import (
+    both_down,
+    brown_out,
+    duplicate_and_stale_events,
+    flapping,
+    gray_writes,
+    linode_down,
+    no_alarms,
+    observer_denied,
+    region_outage,
+    route53_down,
+    secondary_outage,
+    standby_sick,
+    state_table_down,
+)
 from drill.stage import Stage
 
 
@@ -23,5 +37,38 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "observer-denied": Scenario(
         observer_denied.run, "our own roles lose access, both Regions are well: nothing moves, one notice"
+    ),
+    "brown-out": Scenario(
+        brown_out.run, "the primary is gone for less than confirm_for: seen, and nothing moves"
+    ),
+    "both-down": Scenario(
+        both_down.run, "the application is down in both Regions: nothing moves, said aloud once"
+    ),
+    "gray-writes": Scenario(
+        gray_writes.run, "the primary's writes fail, its reads are fine: over to the standby, and home"
+    ),
+    "no-alarms": Scenario(
+        no_alarms.run, "the primary dies and no alarm is heard: the probe alone moves the traffic"
+    ),
+    "duplicate-and-stale-events": Scenario(
+        duplicate_and_stale_events.run, "news of one outage comes many times, late and wrong: one transition"
+    ),
+    "standby-sick": Scenario(
+        standby_sick.run, "the standby is sick when the primary dies: no move before it is verified"
+    ),
+    "secondary-outage": Scenario(
+        secondary_outage.run, "the standby's application dies when the primary is back: a failover home"
+    ),
+    "state-table-down": Scenario(
+        state_table_down.run, "the state table hangs when the primary dies: nothing half done, then over"
+    ),
+    "route53-down": Scenario(
+        route53_down.run, "Route 53 refuses changes: the transition stays open, and ticks finish it"
+    ),
+    "linode-down": Scenario(
+        linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"
+    ),
+    "flapping": Scenario(
+        flapping.run, "the primary goes up and down twenty times: one transition per cooldown at most"
     ),
 }

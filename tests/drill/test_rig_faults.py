@@ -41,6 +41,14 @@ def test_an_operation_may_hold_a_wildcard() -> None:
     assert table.match(Call("us-east-1", "route53", "GET /2013-04-01/hostedzone/Z1/rrset")) is None
 
 
+def test_a_fault_on_a_table_strikes_that_table_alone() -> None:
+    table = FaultTable()
+    table.add(Fault(FaultKind.ERROR, service="dynamodb", resource="orders"))
+    assert table.match(Call("eu-west-1", "dynamodb", "PutItem", resource="orders")) is not None
+    assert table.match(Call("eu-west-1", "dynamodb", "PutItem", resource="state")) is None
+    assert table.match(Call("eu-west-1", "dynamodb", "ListTables")) is None
+
+
 def test_the_fault_added_first_wins() -> None:
     table = FaultTable()
     first = table.add(Fault(FaultKind.HANG, region="us-east-1"))

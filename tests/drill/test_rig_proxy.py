@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from drill.faults import Fault, FaultKind, FaultTable
-from drill.proxy import FaultProxy
+from drill.proxy import FaultProxy, describe
 
 SIGNED = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/dynamodb/aws4_request, "
@@ -115,6 +116,47 @@ def test_a_request_and_its_reply_pass_unchanged(rig: Rig) -> None:
     method, path, headers, body = rig.seen[0]
     assert (method, path, body) == ("POST", "/a/b?c=d%2Fe", b"body")
     assert (headers["Host"], headers["X-Own"]) == ("orders.example.com", "1")
+
+
+@pytest.mark.parametrize(
+    ("body", "resource"),
+    [
+        ({"TableName": "orders", "Key": {}}, "orders"),
+        ({"Name": "/orders/active-region", "Value": "x"}, "/orders/active-region"),
+        ({"TransactItems": [{"Put": {"TableName": "state"}}, {"Put": {"TableName": "other"}}]}, "state"),
+        ({"TransactItems": [{}]}, ""),
+        ({}, ""),
+        ([], ""),
+    ],
+)
+def test_the_table_or_parameter_is_read_from_the_body(body: object, resource: str) -> None:
+    headers = Message()
+    for name, value in SIGNED.items():
+        headers[name] = value
+    call, _ = describe("POST", "/", headers, json.dumps(body).encode())
+    assert call.resource == resource
+
+
+def test_a_body_that_is_no_json_names_nothing() -> None:
+    headers = Message()
+    for name, value in SIGNED.items():
+        headers[name] = value
+    assert describe("POST", "/", headers, b"\xff{")[0].resource == ""
+
+
+def test_only_what_the_cloud_itself_answered_well_counts_as_accepted(rig: Rig) -> None:
+    key = ("us-east-1", "dynamodb", "PutItem")
+    fault_id = rig.faults.add(Fault(FaultKind.ERROR, service="dynamodb"))
+    rig.put().read()
+    assert key not in rig.proxy.accepted()
+    rig.faults.remove(fault_id)
+    rig.put().read()
+    lost = rig.faults.add(Fault(FaultKind.DROP_REPLY, service="dynamodb"))
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        rig.put()
+    rig.faults.remove(lost)
+    assert rig.proxy.accepted()[key] == 2
+    assert rig.proxy.calls()[key] == 3
 
 
 def test_one_connection_serves_many_requests(rig: Rig) -> None:
