@@ -47,10 +47,10 @@ test: setup      ## every test, the drill's scenarios among them (under 10 minut
 mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
 
-drill: setup     ## rehearse an outage on the embedded AWS: SCENARIO=region-outage|observer-denied|all
+drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list
 	$(DEV)/python -m drill $(SCENARIO)
 
-soak: setup      ## the drill's scenarios, over and over: ROUNDS=5
+soak: setup      ## all of the drill's scenarios, over and over: ROUNDS=5
 	$(DEV)/python -m drill all --rounds $${ROUNDS:-5}
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md

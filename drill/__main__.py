@@ -1,4 +1,4 @@
-"""`python -m drill SCENARIO`: rehearse outages on the embedded AWS.
+"""`python -m drill SCENARIO...`: rehearse outages on the embedded AWS.
 
 Exit code 0: everything asserted held; 1: something did not, or the rig failed; 2: bad arguments.
 """
@@ -29,10 +29,10 @@ from drill.world import Watcher, World
 def main(arguments: list[str] | None = None) -> int:
     """Run the scenarios asked for, one after the other whatever each comes to; return the exit code."""
     options = _options(arguments)
-    if options.scenario == "list":
+    if "list" in options.scenarios:
         print(_list())
         return 0
-    names = list(SCENARIOS) if options.scenario == "all" else [options.scenario]
+    names = list(SCENARIOS) if "all" in options.scenarios else list(options.scenarios)
     console = Console(width=None if sys.stdout.isatty() else 160)
     project = Project()
     lines = rehearse_all(names * options.rounds, lambda name: rehearse(name, console, project), BUILD)
@@ -59,7 +59,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     choices = [*SCENARIOS, "all", "list"]
     parser.add_argument(
-        "scenario", choices=choices, metavar="SCENARIO", help="one of those below, 'all', or 'list'"
+        "scenarios",
+        choices=choices,
+        nargs="+",
+        metavar="SCENARIO",
+        help="one or several of those below, 'all', or 'list'",
     )
     parser.add_argument("--rounds", type=_at_least_one, default=1, help="how often (default 1)")
     return parser.parse_args(arguments)

@@ -83,9 +83,19 @@ def _check_plan(log: Path) -> None:
 
 
 def sam_deploy(
-    *, stack: str, template: str, region: str, endpoint: str, parameters: Mapping[str, str], log: Path
+    *,
+    stack: str,
+    template: str,
+    region: str,
+    endpoint: str,
+    bucket: str,
+    parameters: Mapping[str, str],
+    log: Path,
 ) -> None:
-    """Run `sam deploy` of one stack in one Region."""
+    """Run `sam deploy` of one stack in one Region.
+
+    With a bucket that is there: `--resolve-s3` makes one by a stack, and looks after it every 15 s only.
+    """
     overrides = [f"{key}={value}" for key, value in parameters.items()]
     _sam(
         [
@@ -98,7 +108,8 @@ def sam_deploy(
             region,
             "--capabilities",
             "CAPABILITY_IAM",
-            "--resolve-s3",
+            "--s3-bucket",
+            bucket,
             "--no-confirm-changeset",
             "--no-fail-on-empty-changeset",
             "--no-progressbar",

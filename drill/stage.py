@@ -39,9 +39,9 @@ NEEDED = 3  # the plan's `needed`
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """Faults in force, and when they struck: on the monotonic clock."""
+    """Faults in force, the phase they began, and when they struck: on the monotonic clock."""
 
-    event: str
+    phase: str
     fault_ids: tuple[int, ...]
     at: float
 
@@ -123,13 +123,13 @@ class Stage:
         at = self.phases.enter(phase)
         ids = tuple(self.world.faults.add(fault) for fault in faults)
         self.world.journal.fault(event)
-        return Strike(event, ids, at)
+        return Strike(phase, ids, at)
 
     def disturb(self, event: str, *faults: Fault) -> Strike:
         """Put faults in force that no client should feel: no phase of their own, no moment to count from."""
         ids = tuple(self.world.faults.add(fault) for fault in faults)
         self.world.journal.note(event, style="bold yellow")
-        return Strike(event, ids, time.monotonic())
+        return Strike("", ids, time.monotonic())
 
     def heal(self, strike: Strike, event: str, phase: str = "repaired") -> float:
         """Lift the faults; begin a phase once what hung is let go; return the repair's monotonic moment."""
@@ -207,9 +207,9 @@ class Stage:
         completed = wait_for(lambda: self.completed(number), 60)
         self.phases.enter(phase)
         orders = self.world.clients["orders"].answers()
-        self.check("outage: clients' requests fail", bool(first_failed(orders, strike.at)))
-        self.check(f"outage: both applications are served by the {role} before the repair", switched)
-        self.check("outage: the failover is complete", completed)
+        self.check(f"{strike.phase}: clients' requests fail", bool(first_failed(orders, strike.at)))
+        self.check(f"{strike.phase}: both applications are served by the {role} before the repair", switched)
+        self.check(f"{strike.phase}: the failover is complete", completed)
         measure_failover(self.world, self.report, strike.at, number - 1)
         self.say(f"{to} serves; {expect.other(to)} is still dead")
         during = "during" if phase == "on-standby" else phase

@@ -192,6 +192,7 @@ class World:
             template=".aws-sam/build/template.yaml",
             region=layout.STANDBY,
             endpoint=self.emulator.url,
+            bucket=self._bucket(layout.STANDBY),
             parameters={
                 "PrimaryRegion": layout.PRIMARY,
                 "StandbyRegion": layout.STANDBY,
@@ -211,6 +212,7 @@ class World:
             template="signals.yaml",
             region=layout.PRIMARY,
             endpoint=self.emulator.url,
+            bucket=self._bucket(layout.PRIMARY),
             parameters={
                 "ControlRegion": layout.STANDBY,
                 "ControlEventBusArn": bus,
@@ -218,6 +220,13 @@ class World:
             },
             log=self.folder / "sam-deploy-signals.log",
         )
+
+    def _bucket(self, region: str) -> str:
+        """Return a new bucket of this Region, for what is deployed there."""
+        name = f"artifacts-{region}"
+        where: Any = {"LocationConstraint": region}
+        self.aws("s3", region).create_bucket(Bucket=name, CreateBucketConfiguration=where)
+        return name
 
     def _outputs(self, stack: str, region: str) -> dict[str, str]:
         found = self.aws("cloudformation", region).describe_stacks(StackName=stack)["Stacks"][0]
