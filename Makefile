@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 SCENARIO ?= region-outage
+JOBS ?= 1
 DEV := .venv/dev/bin
 SAM := .venv/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
@@ -47,11 +48,11 @@ test: setup      ## every test, the drill's scenarios among them (under 10 minut
 mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
 
-drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list
-	$(DEV)/python -m drill $(SCENARIO)
+drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list JOBS=1
+	$(DEV)/python -m drill $(SCENARIO) --jobs $(JOBS)
 
 soak: setup      ## all of the drill's scenarios, over and over: ROUNDS=5
-	$(DEV)/python -m drill all --rounds $${ROUNDS:-5}
+	$(DEV)/python -m drill all --jobs $(JOBS) --rounds $${ROUNDS:-5}
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md
 	$(DEV)/python -m bench

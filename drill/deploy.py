@@ -13,54 +13,74 @@ from string import Template
 from drill.emulator import KEY, RigError
 from drill.layout import BUILD, ROOT, SAM
 
-PROJECT = BUILD / "project"
 COPIED = ("template.yaml", "signals.yaml", "functions", "layers")
-
-
-BUILT_PLANS = PROJECT / ".aws-sam" / "build" / "PlansLayer" / "python" / "region_failover_plans"
+PLANS = Path("layers") / "plans"
+BUILT = Path(".aws-sam") / "build"
+BUILT_PLANS = BUILT / "PlansLayer" / "python" / "region_failover_plans"
 
 
 class Project:
-    """The copy that is built and deployed: built once in a run, the plan renewed for each world."""
+    """A copy of what is deployed, with the rehearsal's plan: built once in a run, then the plan is renewed.
 
-    def __init__(self) -> None:
+    Worlds differ in their addresses, so in the plan alone. After the first `sam build`, the plan is validated
+    as the build does it, and replaced in the built layer.
+    """
+
+    def __init__(self, folder: Path = BUILD / "project") -> None:
         """Nothing is built yet."""
+        self.folder = folder
         self._is_built = False
 
     def build(self, values: Mapping[str, object], log: Path) -> str:
-        """Build it with the plan that has these values; return what was done, in words.
-
-        Worlds differ in their addresses, so in the plan alone: after the first `sam build`, the plan is
-        validated as the build does it, and replaced in the built layer.
-        """
+        """Build it with the plan that has these values; return what was done, in words."""
         if self._is_built:
-            _write_plan(PROJECT / "layers" / "plans", values)
-            _check_plan(log)
-            _write_plan(BUILT_PLANS, values)
+            self._renew(values, log)
             return "the plan renewed in what sam has built"
-        _copy(values)
-        _sam(
-            ["build", "--cached", "--cache-dir", str(BUILD / "sam-cache"), "--parallel"],
-            log,
-            endpoint="",
-            region="",
-        )
+        self._copy()
+        _write_plan(self.folder / PLANS, values)
+        arguments = ["build", "--cached", "--cache-dir", str(BUILD / "sam-cache"), "--parallel"]
+        _sam(arguments, log, folder=self.folder, endpoint="", region="")
         self._is_built = True
         return "sam build of the real template"
 
+    def twin(self, folder: Path) -> Project:
+        """Return a copy of this built project in another folder, for a world beside this one."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+        return Project.already_built(folder)
 
-def _copy(values: Mapping[str, object]) -> None:
-    shutil.rmtree(PROJECT, ignore_errors=True)
-    PROJECT.mkdir(parents=True)
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, PROJECT / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, PROJECT / name)
-    for example in (PROJECT / "layers" / "plans").glob("*.toml"):
-        example.unlink()
-    _write_plan(PROJECT / "layers" / "plans", values)
+    @classmethod
+    def already_built(cls, folder: Path) -> Project:
+        """Return the project that is built in this folder."""
+        found = cls(folder)
+        found._is_built = True
+        return found
+
+    def _copy(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, self.folder / name)
+        for example in (self.folder / PLANS).glob("*.toml"):
+            example.unlink()
+
+    def _renew(self, values: Mapping[str, object], log: Path) -> None:
+        _write_plan(self.folder / PLANS, values)
+        with log.open("ab") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", "region_failover.check_plans", str(self.folder / PLANS)],
+                env=_environment("", "") | {"PYTHONPATH": str(self.folder / "layers" / "common")},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise RigError(f"the rehearsal's plan is wrong: see the end of {log}")
+        _write_plan(self.folder / BUILT_PLANS, values)
 
 
 def _write_plan(folder: Path, values: Mapping[str, object]) -> None:
@@ -68,21 +88,8 @@ def _write_plan(folder: Path, values: Mapping[str, object]) -> None:
     (folder / "orders.toml").write_text(plan)
 
 
-def _check_plan(log: Path) -> None:
-    """Validate the plan as the layer's Makefile does."""
-    with log.open("ab") as out:
-        done = subprocess.run(
-            [sys.executable, "-m", "region_failover.check_plans", str(PROJECT / "layers" / "plans")],
-            env=_environment("", "") | {"PYTHONPATH": str(PROJECT / "layers" / "common")},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
-        raise RigError(f"the rehearsal's plan is wrong: see the end of {log}")
-
-
 def sam_deploy(
+    folder: Path,
     *,
     stack: str,
     template: str,
@@ -92,7 +99,7 @@ def sam_deploy(
     parameters: Mapping[str, str],
     log: Path,
 ) -> None:
-    """Run `sam deploy` of one stack in one Region.
+    """Run `sam deploy` of one stack of the project in this folder, in one Region.
 
     With a bucket that is there: `--resolve-s3` makes one by a stack, and looks after it every 15 s only.
     """
@@ -117,18 +124,19 @@ def sam_deploy(
             *overrides,
         ],
         log,
+        folder=folder,
         endpoint=endpoint,
         region=region,
     )
 
 
-def _sam(arguments: list[str], log: Path, *, endpoint: str, region: str) -> None:
+def _sam(arguments: list[str], log: Path, *, folder: Path, endpoint: str, region: str) -> None:
     if not SAM.path.exists():
         raise RigError(f"{SAM.path} is missing: run `make setup`")
     with log.open("ab") as out:
         done = subprocess.run(
             [str(SAM.path), *arguments],
-            cwd=PROJECT,
+            cwd=folder,
             env=_environment(endpoint, region),
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from drill.report import Report
 
+LINE = "line.json"  # a scenario's own line, in its folder
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -39,6 +41,16 @@ class Line:
             _rounded(report.seconds["client_downtime"]),
             round(seconds, 1),
         )
+
+    @classmethod
+    def read(cls, folder: Path) -> Line | None:
+        """Return the line that a scenario has left in its folder, None where it left none."""
+        path = folder / LINE
+        return cls(**json.loads(path.read_text())) if path.exists() else None
+
+    def write(self, folder: Path) -> None:
+        """Leave the line in the scenario's folder."""
+        (folder / LINE).write_text(json.dumps(self.as_json()) + "\n")
 
     def as_json(self) -> dict[str, object]:
         """Return the line as summary.json has it."""

@@ -188,6 +188,7 @@ class World:
 
     def _deploy_control(self) -> None:
         sam_deploy(
+            self._project.folder,
             stack=layout.STACK,
             template=".aws-sam/build/template.yaml",
             region=layout.STANDBY,
@@ -208,6 +209,7 @@ class World:
     def _deploy_signals(self) -> None:
         bus = f"arn:aws:events:{layout.STANDBY}:{ACCOUNT}:event-bus/default"
         sam_deploy(
+            self._project.folder,
             stack=layout.SIGNALS_STACK,
             template="signals.yaml",
             region=layout.PRIMARY,

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from drill.__main__ import main, rehearse_all
+from drill.__main__ import main
 from drill.report import Check, Report
+from drill.runs import in_turn
 from drill.scenarios import SCENARIOS
 from drill.summary import Line, has_passed, write_summary
 
@@ -43,9 +44,15 @@ def test_one_failed_scenario_fails_the_run_and_none_at_all_proves_nothing() -> N
 
 
 def test_after_a_failed_scenario_the_next_ones_are_rehearsed(tmp_path: Path) -> None:
-    lines = rehearse_all(["a", "b", "c"], lambda name: line(name, name != "a"), tmp_path)
+    lines = in_turn(["a", "b", "c"], lambda name: line(name, name != "a"), tmp_path)
     assert [found.scenario for found in lines] == ["a", "b", "c"]
     assert json.loads((tmp_path / "summary.json").read_text())["passed"] is False
+
+
+def test_a_line_left_in_a_folder_is_read_back(tmp_path: Path) -> None:
+    assert Line.read(tmp_path) is None
+    line("a", False).write(tmp_path)
+    assert Line.read(tmp_path) == line("a", False)
 
 
 def test_the_list_says_in_a_line_what_each_scenario_is(capsys: pytest.CaptureFixture[str]) -> None:
