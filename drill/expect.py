@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +86,27 @@ def nothing_told_twice(world: World, but: Sequence[str] = ()) -> Check:
     twice = sorted({text.splitlines()[0] for text in texts if texts.count(text) > 1})
     twice = [subject for subject in twice if not any(part in subject for part in but)]
     return Check("no notification came twice", not twice, "; ".join(twice) or f"{len(ours)} in all")
+
+
+def only_told(world: World, also: Sequence[str] = ()) -> Check:
+    """Check that our own notifications are those of the transitions in the history, and these subjects.
+
+    Of a failover: that its source is down (once within `notify_again`, however often it fails), that
+    the traffic is switched, that it is complete; of a failback the last two. Nothing else may page anybody.
+    """
+    history = world.transitions()
+    down = {f"{t['source']} is down" for t in history if t["direction"] == "failover"}
+    switched = [f"traffic is switched to {t['target']}" for t in history]
+    complete = [f"{t['direction']} to {t['target']} is complete" for t in history]
+    wanted = Counter([*down, *switched, *complete, *also])
+    prefix = f"[{layout.PLAN}] "
+    subjects = [mail["Subject"] for mail in world.notifications()]
+    found = Counter(s.removeprefix(prefix) for s in subjects if s.startswith(prefix))
+    strange, missing = sorted((found - wanted).elements()), sorted((wanted - found).elements())
+    detail = (
+        f"not expected: {strange}; missing: {missing}" if strange or missing else f"{len(subjects)} in all"
+    )
+    return Check("notified of exactly what there was to tell", not strange and not missing, detail)
 
 
 def no_dead_letters(world: World, but: Sequence[str] = ()) -> Check:

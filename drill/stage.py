@@ -250,10 +250,12 @@ class Stage:
         region: str = layout.PRIMARY,
         fail_only_in: Collection[str] = ("outage",),
         dead_letters: Sequence[str] = (),
+        told: Sequence[str] = (),
     ) -> None:
         """Assert that all is steady again, and count the requests.
 
-        `directions`: of the transitions expected, oldest first; `dead_letters`: texts of those expected.
+        `directions`: of the transitions expected, oldest first; `dead_letters`: texts of those expected;
+        `told`: subjects of what was to be told beside the transitions themselves.
         """
         self.say("steady again; the requests, counted")
         wait_for(lambda: expect.is_at_rest(self.world, "", region, len(directions)).passed, 90)
@@ -264,6 +266,7 @@ class Stage:
             expect.is_at_rest(self.world, "after", region, len(directions)),
             expect.transitions_are(self.world, "after", directions),
             expect.no_dead_letters(self.world, dead_letters),
+            expect.only_told(self.world, told),
             expect.nothing_told_twice(self.world),
         )
         self.count_requests(fail_only_in)

@@ -33,4 +33,4 @@ def run(stage: Stage) -> None:
     stage.heal(outage, "both Regions are repaired")
     stage.stay(WATCHED_S)
     stage.checks(*expect.nothing_moved(world, "repaired"))
-    stage.finish([])
+    stage.finish([], told=[f"{layout.PRIMARY} is down", "holds: both-unhealthy"])

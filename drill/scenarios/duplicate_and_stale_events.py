@@ -40,7 +40,6 @@ def run(stage: Stage) -> None:
     _one_effect(stage, world.batches() - batches)
     repaired = stage.heal(outage, f"{layout.PRIMARY} is repaired")
     stage.await_failback(repaired)
-    _told_once(stage)
     stage.finish(["failover", "failback"])
 
 
@@ -70,13 +69,3 @@ def _one_effect(stage: Stage, batches: int) -> None:
         stage.check(
             f"during: every delivery of {event} is on record", len(reasons) >= at_least, ", ".join(reasons)
         )
-
-
-def _told_once(stage: Stage) -> None:
-    wanted = {
-        "detection": f"{layout.PRIMARY} is down",
-        "switch": f"traffic is switched to {layout.STANDBY}",
-        "completion": f"failover to {layout.STANDBY} is complete",
-        "failback": f"failback to {layout.PRIMARY} is complete",
-    }
-    stage.checks(*expect.told(stage.world, wanted))

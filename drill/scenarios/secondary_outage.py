@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drill import expect, layout
+from drill import layout
 from drill.measure import wall
 from drill.outages import dead, failing
 from drill.stage import Stage
@@ -31,5 +31,4 @@ def run(stage: Stage) -> None:
         stage.check("a failover there, a failover back", ways == there_and_back, f"{ways}")
         gap = (wall(history[1]["started_at"]) or 0.0) - (wall(history[0]["ended_at"]) or float("inf"))
         stage.check("the second came after the cooldown", gap >= COOLDOWN_S, f"{gap:.1f} s")
-    stage.checks(*expect.told(world, {"the second outage": f"{layout.STANDBY} is down"}))
     stage.finish(["failover", "failover"], fail_only_in=("outage", "second outage"))

@@ -150,6 +150,39 @@ def test_a_transition_that_was_opened_is_a_move() -> None:
     assert not all(check.passed for check in expect.nothing_moved(opened, "outage", epoch=2))
 
 
+def moved(epoch: int, direction: str, source: str, target: str) -> dict[str, Any]:
+    return transition(epoch, direction) | {"source": source, "target": target}
+
+
+ROUND_TRIP = [
+    f"[orders] {P} is down",
+    f"[orders] traffic is switched to {S}",
+    f"[orders] failover to {S} is complete",
+    f"[orders] traffic is switched to {P}",
+    f"[orders] failback to {P} is complete",
+]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "also", "passes"),
+    [
+        (ROUND_TRIP, [], True),
+        ([*ROUND_TRIP, "OK: an alarm of CloudWatch"], [], True),
+        ([*ROUND_TRIP, "[orders] holds: fence-ahead"], [], False),
+        ([*ROUND_TRIP, "[orders] holds: drift"], ["holds: drift"], True),
+        (ROUND_TRIP, ["holds: drift"], False),
+        (ROUND_TRIP[1:], [], False),
+        ([*ROUND_TRIP, ROUND_TRIP[1]], [], False),
+    ],
+)
+def test_nothing_may_be_told_but_what_there_was_to_tell(
+    subjects: list[str], also: list[str], passes: bool
+) -> None:
+    history = [moved(1, "failover", P, S), moved(2, "failback", S, P)]
+    world = Sound(history=history, mails=[mail(subject) for subject in subjects]).world
+    assert expect.only_told(world, also).passed is passes
+
+
 def test_a_notification_that_came_twice_or_never_is_found() -> None:
     twice = Sound(mails=[mail("[orders] it is down", "a"), mail("[orders] it is down", "a")]).world
     assert not expect.nothing_told_twice(twice).passed
