@@ -12,13 +12,13 @@ from drill.steady import first_good
 from drill.world import World
 
 
-def measure_failover(world: World, report: Report, fault: float, number: int = 0) -> None:
-    """Fill in the seconds of one transition of the history; `fault`: its cause, on the monotonic clock."""
+def measure_failover(world: World, report: Report, fault: float) -> None:
+    """Fill in the seconds of the first transition; `fault`: its cause, on the monotonic clock."""
     history = world.transitions()
     orders = world.clients["orders"].answers()
-    if len(history) <= number:
+    if not history:
         return
-    found = history[number]
+    found = history[0]
     good = first_good(orders, fault, found["target"])
     if good:
         report.seconds["fault_to_first_good_answer"] = good.at_monotonic + good.seconds - fault
