@@ -41,6 +41,7 @@ NEEDED = 3  # the plan's `needed`
 class Strike:
     """Faults in force, the phase they began, and when they struck: on the monotonic clock."""
 
+    event: str
     phase: str
     fault_ids: tuple[int, ...]
     at: float
@@ -54,6 +55,7 @@ class Stage:
         self.world = world
         self.report = report
         self.phases = Phases(world.clients)
+        self._strikes: list[Strike] = []
 
     def check(self, name: str, passed: bool, detail: str = "") -> bool:
         """Assert something; return whether it holds."""
@@ -121,15 +123,20 @@ class Stage:
     def strike(self, event: str, *faults: Fault, phase: str = "outage") -> Strike:
         """Put faults in force, begin a phase; the first strike is the moment that times count from."""
         at = self.phases.enter(phase)
-        ids = tuple(self.world.faults.add(fault) for fault in faults)
+        found = self._put_in_force(event, faults, phase, at)
         self.world.journal.fault(event)
-        return Strike(phase, ids, at)
+        return found
 
     def disturb(self, event: str, *faults: Fault) -> Strike:
         """Put faults in force that no client should feel: no phase of their own, no moment to count from."""
-        ids = tuple(self.world.faults.add(fault) for fault in faults)
+        found = self._put_in_force(event, faults, "", time.monotonic())
         self.world.journal.note(event, style="bold yellow")
-        return Strike("", ids, time.monotonic())
+        return found
+
+    def _put_in_force(self, event: str, faults: Sequence[Fault], phase: str, at: float) -> Strike:
+        found = Strike(event, phase, tuple(self.world.faults.add(fault) for fault in faults), at)
+        self._strikes.append(found)
+        return found
 
     def heal(self, strike: Strike, event: str, phase: str = "repaired") -> float:
         """Lift the faults; begin a phase once what hung is let go; return the repair's monotonic moment."""
@@ -268,9 +275,14 @@ class Stage:
             expect.transitions_are(self.world, "after", directions),
             expect.no_dead_letters(self.world, dead_letters),
             expect.only_told(self.world, told),
+            self._struck(),
             expect.nothing_told_twice(self.world),
         )
         self.count_requests(fail_only_in)
+
+    def _struck(self) -> Check:
+        missed = [strike.event for strike in self._strikes if not self.hits(strike)]
+        return Check("every fault has struck", not missed, "; ".join(missed))
 
     def count_requests(self, fail_only_in: Collection[str]) -> None:
         """Put the requests into the report, and assert in which phases alone one may have failed."""
