@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -30,13 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
         return (
             0 if rehearse(options.scenarios[0], console, Project.already_built(options.built)).passed else 1
         )
+    started = time.monotonic()
     names = list(SCENARIOS) if "all" in options.scenarios else list(options.scenarios)
     if options.jobs > 1:
         lines = side_by_side(names, options.rounds, options.jobs, console, BUILD)
     else:
         project = Project()
         lines = in_turn(names * options.rounds, lambda name: rehearse(name, console, project), BUILD)
-    show_summary(lines, console)
+    show_summary(lines, time.monotonic() - started, console)
     console.print(f"{BUILD / 'summary.json'}", soft_wrap=True)
     return 0 if has_passed(lines) else 1
 

@@ -30,14 +30,16 @@ NOWHERE = {
 def in_turn(names: Sequence[str], one: Callable[[str], Line], folder: Path) -> list[Line]:
     """Rehearse each in turn, also after a failed one; the summary is written after each."""
     lines: list[Line] = []
+    started = time.monotonic()
     for name in names:
         lines.append(one(name))
-        write_summary(lines, folder)
+        write_summary(lines, time.monotonic() - started, folder)
     return lines
 
 
 def side_by_side(names: Sequence[str], rounds: int, jobs: int, console: Console, folder: Path) -> list[Line]:
     """Rehearse so many at a time, each in a process of its own; what one prints is in its terminal.log."""
+    started = time.monotonic()
     project = Project()
     folder.mkdir(parents=True, exist_ok=True)
     console.print(project.build(NOWHERE, folder / "sam-build.log"))
@@ -59,7 +61,7 @@ def side_by_side(names: Sequence[str], rounds: int, jobs: int, console: Console,
     with ThreadPoolExecutor(jobs) as pool:
         for _ in range(rounds):  # a scenario has one folder: no two of its rounds at once
             lines += pool.map(one, names)
-            write_summary(lines, folder)
+            write_summary(lines, time.monotonic() - started, folder)
     return lines
 
 

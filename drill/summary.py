@@ -62,25 +62,24 @@ def has_passed(lines: Sequence[Line]) -> bool:
     return bool(lines) and all(line.passed for line in lines)
 
 
-def write_summary(lines: Sequence[Line], folder: Path) -> Path:
-    """Write summary.json into the folder; return its path."""
+def write_summary(lines: Sequence[Line], seconds: float, folder: Path) -> Path:
+    """Write summary.json into the folder; return its path. `seconds`: that the run has taken so far."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "summary.json"
     body = {
         "passed": has_passed(lines),
-        "seconds": round(sum(line.seconds for line in lines), 1),
+        "seconds": round(seconds, 1),
         "scenarios": [line.as_json() for line in lines],
     }
     path.write_text(json.dumps(body, indent=2) + "\n")
     return path
 
 
-def show_summary(lines: Sequence[Line], console: Console) -> None:
+def show_summary(lines: Sequence[Line], seconds: float, console: Console) -> None:
     """Print every scenario in a line."""
-    total = sum(line.seconds for line in lines)
     failed = sum(not line.passed for line in lines)
     verdict = f"{failed} FAILED" if failed else "all passed"
-    table = Table(title=f"{len(lines)} scenarios, {verdict}, {total:.0f} s", title_justify="left")
+    table = Table(title=f"{len(lines)} scenarios, {verdict}, {seconds:.0f} s", title_justify="left")
     table.add_column("scenario")
     table.add_column("")
     for column in ("transitions", "detected after (s)", "longest downtime (s)", "took (s)"):
