@@ -53,6 +53,13 @@ class Emulator:
         """Return the endpoint of everything."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Return the process's number; its workers are its descendants."""
+        if self._process is None:
+            raise RigError("the embedded AWS is not running")
+        return self._process.pid
+
     def send_functions_through(self, port: int) -> None:
         """Send the functions' calls to this port; before `start`."""
         self._functions_port = port

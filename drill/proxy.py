@@ -18,7 +18,9 @@ from email.message import Message
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from drill.exchanges import Exchange, Exchanges
 from drill.faults import Call, Fault, FaultKind, FaultTable, FaultyHandler, LoopbackServer
+from drill.interventions import Hold, Holds, Moment
 
 UPSTREAM_TIMEOUT_S = 900.0
 """A synchronous Lambda invocation may take 15 minutes."""
@@ -31,6 +33,8 @@ STREAM_BYTES = 1 << 16
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _RPC_PATH = re.compile(r"^/service/[^/]+/operation/([^/]+)/?$")
 _PER_HOP = {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "expect"}
+
+_NOT_OURS = _PER_HOP | {"content-length"}
 
 Wire = str
 """One of json, cbor, query, rest-xml, rest-json: how the request's protocol writes its errors."""
@@ -141,9 +145,20 @@ class FaultProxy(LoopbackServer):
     def __init__(self, upstream_port: int, faults: FaultTable, host: str = "127.0.0.1") -> None:
         super().__init__(_ProxyHandler, faults, host)
         self.upstream_port = upstream_port
+        self.holds = Holds()
+        self.exchanges = Exchanges(services=())
         self._calls: Counter[CallKey] = Counter()
         self._accepted: Counter[CallKey] = Counter()
         self._calls_lock = threading.Lock()
+
+    def hold(self, service: str, operation: str, *, moment: Moment, region: str = "*", nth: int = 1) -> Hold:
+        """Hold the nth matching request from now on, before it is forwarded or before its reply is given."""
+        return self.holds.add(Hold(service, operation, moment=moment, region=region, nth=nth))
+
+    def stop(self) -> None:
+        """Let go of what is held, then stop."""
+        self.holds.release_all()
+        super().stop()
 
     def calls(self) -> dict[CallKey, int]:
         """Return how often each (Region, service, operation) was asked, struck by a fault or not."""
@@ -180,18 +195,37 @@ class _ProxyHandler(FaultyHandler):
         body = b"" if unread else self.read_body()
         call, wire = describe(self.command, self.path, self.headers, body)
         self.owner.count(call)
+        exchange = self._keep(call, body)
         fault = self.owner.faults.match(call)
+        if exchange is not None and fault is not None:
+            exchange.fault = fault.kind.value
         if self.suffer(fault):
             return
         if unread:
             body = self.read_body()
         if fault is not None and fault.kind in (FaultKind.ERROR, FaultKind.THROTTLE, FaultKind.DENY):
             status, headers, text = failure(fault, call, wire)
+            self._tell(exchange)
             self.answer(status, text, headers)
         else:
-            self._forward(call, body, keep_reply=fault is None or fault.kind is not FaultKind.DROP_REPLY)
+            keep_reply = fault is None or fault.kind is not FaultKind.DROP_REPLY
+            self._forward(call, body, keep_reply, exchange)
 
-    def _forward(self, call: Call, body: bytes, keep_reply: bool) -> None:
+    def _keep(self, call: Call, body: bytes) -> Exchange | None:
+        exchanges = self.owner.exchanges
+        if not exchanges.wants(call):
+            return None
+        trace = str(self.headers.get("X-Amzn-Trace-Id", ""))
+        return exchanges.asked(call, self.path, body, self.client_address, trace)
+
+    def _tell(self, exchange: Exchange | None) -> None:
+        if exchange is not None:
+            self.owner.exchanges.told(exchange)
+
+    def _forward(self, call: Call, body: bytes, keep_reply: bool, exchange: Exchange | None) -> None:
+        hold = self.owner.holds.match(call)
+        if hold is not None and hold.moment is Moment.REQUEST:
+            hold.keep(call, self.client_address, self.owner.stopping.is_set)
         try:
             reply = self._ask(body)
         except (OSError, http.client.HTTPException) as error:
@@ -199,12 +233,37 @@ class _ProxyHandler(FaultyHandler):
             self.answer(502, f"the embedded cloud did not answer: {error!r}".encode())
             return
         self.owner.count_answer(call, reply.status)
-        if keep_reply:
+        if hold is not None or exchange is not None:
+            self._answer_whole(call, reply, keep_reply, exchange, hold)
+        elif keep_reply:
             self._relay(reply)
         else:
             reply.read()
             self.drop_reply()
         self._idle_since = time.monotonic()
+
+    def _answer_whole(
+        self,
+        call: Call,
+        reply: http.client.HTTPResponse,
+        keep_reply: bool,
+        exchange: Exchange | None,
+        hold: Hold | None,
+    ) -> None:
+        """Note what was answered, and pass it on: at once, when it is released, or not at all."""
+        text = reply.read()
+        if exchange is not None:
+            self.owner.exchanges.done(exchange, reply.status, text)
+        if hold is not None:
+            hold.answered(reply.status, text)
+            if hold.moment is Moment.REPLY:
+                hold.keep(call, self.client_address, self.owner.stopping.is_set)
+        if not keep_reply:
+            self.drop_reply()
+            return
+        self._tell(exchange)
+        headers = [(name, value) for name, value in reply.getheaders() if name.lower() not in _NOT_OURS]
+        self.answer(reply.status, text, headers)
 
     def _ask(self, body: bytes) -> http.client.HTTPResponse:
         upstream = self._connection()
