@@ -16,11 +16,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from drill.layout import MINISTACK
+from drill.layout import MINISTACK, ROOT
+from drill.names import Names
 
 KEY = "test"  # the emulator's root credentials; it accepts no others until a role is assumed
 READY_WITHIN_S = 60.0
 READ_TIMEOUT_S = 120.0  # longer than any function that is waited for
+START = ROOT / "drill" / "embedded" / "start.py"
 
 
 class RigError(RuntimeError):
@@ -47,6 +49,8 @@ class Emulator:
         self._clients_lock = threading.Lock()
         self._session: Any = boto3.session.Session(aws_access_key_id=KEY, aws_secret_access_key=KEY)
         self._state = tempfile.TemporaryDirectory(prefix="region-failover-drill-")
+        self.names = Names(Path(self._state.name))
+        self.replication_pause = Path(self._state.name) / "replication-is-paused"
 
     @property
     def url(self) -> str:
@@ -60,6 +64,14 @@ class Emulator:
             raise RigError("the embedded AWS is not running")
         return self._process.pid
 
+    def pause_replication(self) -> None:
+        """Let no write of a global table reach its other replica from now on."""
+        self.replication_pause.touch()
+
+    def resume_replication(self) -> None:
+        """Let late writes arrive, and new ones at once again."""
+        self.replication_pause.unlink(missing_ok=True)
+
     def send_functions_through(self, port: int) -> None:
         """Send the functions' calls to this port; before `start`."""
         self._functions_port = port
@@ -71,7 +83,10 @@ class Emulator:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(MINISTACK.path)], env=self._environment(), stdout=log, stderr=subprocess.STDOUT
+                [str(MINISTACK.path.parent / "python"), str(START)],
+                env=self._environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + READY_WITHIN_S
         while not self._is_ready():
@@ -120,6 +135,8 @@ class Emulator:
             "AWS_SECRET_ACCESS_KEY": KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._functions_port}",
+            "REHEARSAL_REPLICATION": str(self.replication_pause),
+            **self.names.environment(self._functions_port),
         }
 
     def _is_ready(self) -> bool:

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from drill.faults import Call
 
 CHANGE_RECORDS = "POST */hostedzone/*/rrset"
+KEPT = frozenset({"route53", "dynamodb", "ssm", "events", "sns"})
 REFUSED_BATCH = b"InvalidChangeBatch"
 
 

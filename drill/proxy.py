@@ -6,10 +6,12 @@ The service is the *signing* name, which for CloudWatch is `monitoring`. An unsi
 URL) has an empty Region, service and principal.
 """
 
+import contextlib
 import http.client
 import json
 import re
 import select
+import socket
 import threading
 import time
 from collections import Counter
@@ -147,6 +149,7 @@ class FaultProxy(LoopbackServer):
         self.upstream_port = upstream_port
         self.holds = Holds()
         self.exchanges = Exchanges(services=())
+        self._used: dict[socket.socket, tuple[str, str]] = {}
         self._calls: Counter[CallKey] = Counter()
         self._accepted: Counter[CallKey] = Counter()
         self._calls_lock = threading.Lock()
@@ -169,6 +172,23 @@ class FaultProxy(LoopbackServer):
         """Return how often the embedded cloud itself answered each with success, lost replies too."""
         with self._calls_lock:
             return dict(self._accepted)
+
+    def use(self, connection: socket.socket, call: Call | None) -> None:
+        """Remember whose calls a connection carries; None: it has ended."""
+        with self._calls_lock:
+            if call is None:
+                self._used.pop(connection, None)
+            else:
+                self._used[connection] = (call.region, call.service)
+
+    def end_connections(self, region: str, service: str) -> int:
+        """Close the open connections that carried calls to a Region's service; return how many."""
+        with self._calls_lock:
+            found = [link for link, used in self._used.items() if used == (region, service)]
+        for link in found:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+        return len(found)
 
     def count(self, call: Call) -> None:
         """Count one call."""
@@ -195,6 +215,7 @@ class _ProxyHandler(FaultyHandler):
         body = b"" if unread else self.read_body()
         call, wire = describe(self.command, self.path, self.headers, body)
         self.owner.count(call)
+        self.owner.use(self.connection, call)
         exchange = self._keep(call, body)
         fault = self.owner.faults.match(call)
         if exchange is not None and fault is not None:
@@ -339,5 +360,6 @@ class _ProxyHandler(FaultyHandler):
 
     def finish(self) -> None:
         """Close both sides."""
+        self.owner.use(self.connection, None)
         self._drop_upstream()
         super().finish()

@@ -21,10 +21,12 @@ from drill.client import TrafficClient
 from drill.deploy import Project, sam_deploy
 from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
 from drill.emulator import KEY, Emulator, RigError
+from drill.exchanges import KEPT, Exchanges
 from drill.faults import FaultTable
 from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
+from drill.names import application_name, dynamodb_name
 from drill.phases import spoken_service
 from drill.proxy import FaultProxy
 
@@ -53,6 +55,7 @@ class World:
         self.faults = FaultTable()
         self.emulator = Emulator(folder / "emulator.log")
         self.proxy = FaultProxy(self.emulator.port, self.faults)
+        self.proxy.exchanges = Exchanges(KEPT)
         self.linode = LinodeApi(layout.LINODE_TOKEN, self.faults)
         self.clients: dict[str, TrafficClient] = {}
         self._mail: list[dict[str, str]] = []
@@ -78,6 +81,7 @@ class World:
         self._run(self.proxy)
         self.emulator.send_functions_through(self.proxy.port)
         self._run(self.emulator)
+        self._run(self.emulator.names)
         self._run(self.linode)
         self.journal.note("embedded AWS and Linode's stand-in are up")
         self.zone_id = self._make_world()
@@ -156,7 +160,8 @@ class World:
             aws_access_key_id=KEY, aws_secret_access_key=KEY, region_name=region
         )
         config = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
-        return session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{self.proxy.port}", config=config)
+        endpoint = f"http://{dynamodb_name(region)}:{self.proxy.port}"
+        return session.client("dynamodb", endpoint_url=endpoint, config=config)
 
     def _plan_values(self) -> dict[str, object]:
         return {
@@ -164,6 +169,8 @@ class World:
             "standby": layout.STANDBY,
             "primary_address": layout.PRIMARY_ADDRESS,
             "standby_address": layout.STANDBY_ADDRESS,
+            "primary_endpoint": application_name(layout.PRIMARY),
+            "standby_endpoint": application_name(layout.STANDBY),
             "port": self.port,
             "zone_id": self.zone_id,
         }

@@ -1,5 +1,6 @@
 """Holding one request at the proxy, and finding, freezing and killing the process that sent it."""
 
+import http.client
 import os
 import subprocess
 import sys
@@ -180,3 +181,20 @@ def test_stopping_the_proxy_lets_go_of_what_is_held(rig: Rig) -> None:
     assert hold.wait_held(10)
     rig.proxy.stop()
     assert client.wait(5) is not None  # answered or cut off; its own patience is 20 s
+
+
+def signed(region: str) -> dict[str, str]:
+    scope = f"Credential=AKID/20260101/{region}/dynamodb/aws4_request"
+    return {"Authorization": scope, "X-Amz-Target": "DynamoDB_20120810.GetItem"}
+
+
+def test_open_connections_to_one_regions_service_can_be_ended(rig: Rig) -> None:
+    links = {}
+    for region in ("us-east-1", "us-west-2"):
+        links[region] = http.client.HTTPConnection("127.0.0.1", rig.proxy.port, timeout=2)
+        links[region].request("POST", "/", b"0", signed(region))
+        links[region].getresponse().read()
+    assert rig.proxy.end_connections("us-east-1", "dynamodb") == 1
+    assert links["us-east-1"].sock.recv(1) == b""
+    links["us-west-2"].request("POST", "/", b"2", signed("us-west-2"))
+    assert links["us-west-2"].getresponse().status == 200
