@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
 import psutil
 
@@ -168,6 +169,15 @@ class Worker:
         with contextlib.suppress(psutil.NoSuchProcess):
             return bool(self._process.status() == psutil.STATUS_STOPPED)
         return False
+
+
+def put_timeout_out_of_action(aws_lambda: Any, function: str) -> None:
+    """Let a function's invocations run for 15 minutes, so that a frozen one lives to be thawed.
+
+    It stands for all that outlives a timeout: a thread that Lambda freezes with its environment once the
+    handler has returned, and thaws with the next invocation. Before the function's first invocation.
+    """
+    aws_lambda.update_function_configuration(FunctionName=function, Timeout=900)
 
 
 def worker_at(client: Address, ancestor: int) -> Worker:
