@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from drill.scenarios import (
     both_down,
     brown_out,
+    dns_empty,
     duplicate_and_stale_events,
     flapping,
     gray_writes,
@@ -15,10 +16,13 @@ from drill.scenarios import (
     no_alarms,
     observer_denied,
     region_outage,
+    replication_paused,
     route53_down,
     secondary_outage,
     standby_sick,
     state_table_down,
+    worker_frozen,
+    worker_killed,
 )
 from drill.stage import Stage
 
@@ -70,5 +74,18 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "flapping": Scenario(
         flapping.run, "the primary goes up and down twenty times: one transition per cooldown at most"
+    ),
+    "dns-empty": Scenario(
+        dns_empty.run, "the primary's names resolve to nothing (2025-10-20): over, and home once they do"
+    ),
+    "replication-paused": Scenario(
+        replication_paused.run,
+        "the primary is well again, its data behind: no failback until it caught up",
+    ),
+    "worker-killed": Scenario(
+        worker_killed.run, "the failover dies between its change and the record of it: a tick completes it"
+    ),
+    "worker-frozen": Scenario(
+        worker_frozen.run, "a frozen failover comes back an epoch later: Route 53 itself refuses its change"
     ),
 }

@@ -5,83 +5,72 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from drill import layout
-from drill.faults import Fault, FaultKind
-from drill.midway import ONE_EACH_WAY, outcomes, wall
-from drill.report import Check, Report
-from drill.steady import all_good_from, first_good, wait_for
+from drill import expect, layout
+from drill.midway import wall
+from drill.outages import dead
+from drill.stage import Stage
 from drill.world import World
 
-STEADY_S = 3.0
 LAST_WRITES_S = 1.5
-HELD_S = 75.0  # 'healthy_for' of the rehearsal's plan is 10 s
+HELD_S = 75.0  # healthy_for is 10 s in the rehearsal's plan
 LOOK_EVERY_S = 15.0
 HOLDS = frozenset({"lag-unknown", "lag-too-high"})
 
 
-def run(world: World, report: Report) -> None:
-    """Rehearse: outage with replication cut, failover, repair without it, and then with it."""
-    say = world.journal.phase
-    say(1, 4, "steady state")
-    world.tick("Failback")
-    world.tick("HealthProbe", wait=False)
-    world.start_clients()
-    time.sleep(STEADY_S)
-    say(2, 4, f"{layout.PRIMARY} is cut off: its last writes stay there; waiting for the failover")
+def run(stage: Stage) -> None:
+    """Rehearse: an outage that cuts replication, failover, a repair without it, and then with it."""
+    world = stage.world
+    stage.begin()
+    stage.say(f"{layout.PRIMARY} is cut off, its last writes stay there; waiting for the failover")
     world.emulator.pause_replication()
-    time.sleep(LAST_WRITES_S)
-    fault_id = world.faults.add(Fault(FaultKind.HANG, region=layout.PRIMARY))
-    world.journal.fault(f"everything in {layout.PRIMARY} hangs; nothing is replicated")
-    _await_failover(world, report)
-    say(3, 4, f"{layout.PRIMARY} answers again, but nothing is replicated: nothing may go back")
-    world.faults.remove(fault_id)
-    world.journal.note(f"{layout.PRIMARY} answers again; replication stays paused", style="bold green")
-    _hold(world, report)
-    say(4, 4, "replication goes on; waiting for the late writes and the failback")
-    _catch_up(world, report)
+    stage.stay(LAST_WRITES_S)
+    outage = stage.strike(
+        f"everything in {layout.PRIMARY} hangs; nothing is replicated", dead(layout.PRIMARY)
+    )
+    stage.await_failover(outage)
+    _check_loss(stage)
+    stage.say(f"{layout.PRIMARY} answers again, but nothing is replicated: nothing may go back")
+    stage.heal(outage, f"{layout.PRIMARY} answers again; replication stays paused", phase="behind")
+    _hold(stage)
+    stage.say("replication goes on: late writes, then the failback")
+    repaired = _catch_up(stage)
+    stage.await_failback(repaired)
+    stage.finish(["failover", "failback"])
 
 
-def _await_failover(world: World, report: Report) -> None:
-    fault = time.monotonic()
-    clients = world.clients.values()
-    switched = wait_for(lambda: all(first_good(c.answers(), fault, layout.STANDBY) for c in clients), 90)
-    completed = wait_for(lambda: len(world.transitions()) >= 1, 30)
-    time.sleep(STEADY_S)  # writes on the standby that the primary does not get
-    loss = world.transitions()[0]["loss_s"] if completed else None
-    report.checks += [
-        Check("both applications are served by the standby", switched),
-        Check("the failover is complete", completed),
-        Check(
-            "it has recorded about how much is lost",
-            loss is not None and loss >= LAST_WRITES_S,
-            f"{loss} s" if loss is not None else "not measured",
-        ),
-    ]
+def _check_loss(stage: Stage) -> None:
+    found = stage.world.transitions()
+    loss = found[0]["loss_s"] if found else None
+    stage.check(
+        "the failover has recorded about how much is lost",
+        loss is not None and loss >= LAST_WRITES_S,
+        "not measured" if loss is None else f"{loss:.1f} s",
+    )
 
 
-def _hold(world: World, report: Report) -> None:
-    since, started = time.monotonic(), time.time()
-    while time.monotonic() - since < HELD_S:
+def _hold(stage: Stage) -> None:
+    """Assert that nothing goes back while replication is behind, long after the primary is settled."""
+    world = stage.world
+    began, since = time.monotonic(), time.time()
+    while time.monotonic() - began < HELD_S:
         world.tick("Failback")  # by hand, between those of the schedule
-        time.sleep(LOOK_EVERY_S)
-    settled = [d for d in _failback_decisions(world, started) if d["situation"]["settled"]]
+        stage.stay(LOOK_EVERY_S)
+    stage.report.notes.append(
+        f"While replication was paused the failback was also started by hand, every {LOOK_EVERY_S:.0f} s."
+    )
+    settled = [d for d in _looks(world, since) if d["situation"]["settled"]]
     reasons = sorted({str(decision["reason"]) for decision in settled})
-    report.notes.append(f"The failback function was also started by hand, every {LOOK_EVERY_S:.0f} s.")
-    report.checks += [
-        Check(
-            "the primary has been healthy for long enough, and only the replication holds",
-            len(settled) >= 3 and set(reasons) <= HOLDS,
-            f"{len(settled)} decisions: {', '.join(reasons)}",
-        ),
-        Check("nothing has moved", outcomes(world) == ONE_EACH_WAY[:1], str(outcomes(world))),
-    ]
-    for name, client in world.clients.items():
-        ok, detail = all_good_from(client.since(since), layout.STANDBY, 20)
-        report.checks.append(Check(f"meanwhile: {name} is served by the standby", ok, detail))
+    stage.check(
+        "behind: the primary is settled, and the replication alone holds",
+        len(settled) >= 3 and set(reasons) <= HOLDS,
+        f"{len(settled)} decisions: {', '.join(reasons)}",
+    )
+    stage.checks(expect.transitions_are(world, "behind", ["failover"]))
+    stage.served_steadily("behind", layout.STANDBY)
 
 
-def _failback_decisions(world: World, since: float) -> list[dict[str, Any]]:
-    """Return the decisions with a situation, which are those that looked, since then; oldest first."""
+def _looks(world: World, since: float) -> list[dict[str, Any]]:
+    """Return the decisions that were made from a look of their own since then."""
     return [
         decision
         for decision in world.decisions()
@@ -89,30 +78,21 @@ def _failback_decisions(world: World, since: float) -> list[dict[str, Any]]:
     ]
 
 
-def _catch_up(world: World, report: Report) -> None:
+def _catch_up(stage: Stage) -> float:
+    """Let replication go on; assert that what each Region lacked arrives; return the repair's moment."""
+    world = stage.world
     primary, standby = (_orders(world, region) for region in layout.REGIONS)
-    missing = {region: len(there) for region, there in _missing(primary, standby).items()}
-    known = primary | standby
-    resumed = time.time()
+    missing = {layout.PRIMARY: len(standby - primary), layout.STANDBY: len(primary - standby)}
+    stage.check("each Region has writes that the other has not", all(missing.values()), str(missing))
     world.emulator.resume_replication()
     world.journal.note(f"replication goes on; not yet there: {missing}", style="bold green")
-    arrived = wait_for(lambda: all(known <= _orders(world, region) for region in layout.REGIONS), 15)
-    done = wait_for(lambda: len(world.transitions()) >= 2, 200)
-    home = wait_for(lambda: world.clients["orders"].answers()[-1].region == layout.PRIMARY, 30)
-    if done:
-        report.seconds["replication_to_failback_done"] = wall(world.transitions()[1]["ended_at"]) - resumed
-    report.checks += [
-        Check("each Region had writes that the other had not", all(missing.values()), str(missing)),
-        Check("the late writes arrive, both ways", arrived),
-        Check("the failback goes on by itself, and clients are home", done and home),
-        Check("one failover, one failback, nothing else", outcomes(world) == ONE_EACH_WAY),
-    ]
-    answers = [answer for client in world.clients.values() for answer in client.answers()]
-    report.requests = {"sent": len(answers), "failed": {"in all": sum(not a.ok for a in answers)}}
-
-
-def _missing(primary: set[str], standby: set[str]) -> dict[str, set[str]]:
-    return {layout.PRIMARY: standby - primary, layout.STANDBY: primary - standby}
+    repaired = stage.phases.enter("repaired")
+    stage.wait(
+        "the late writes arrive, both ways",
+        lambda: all(primary | standby <= _orders(world, region) for region in layout.REGIONS),
+        30,
+    )
+    return repaired
 
 
 def _orders(world: World, region: str) -> set[str]:
