@@ -106,7 +106,9 @@ class _ApplicationHandler(FaultyHandler):
         """Answer one request, or let a fault have it."""
         body = self.read_body()
         operation, work = self._route(body)
-        fault = self.owner.faults.match(Call(self.owner.region, self.owner.service, operation))
+        call = Call(self.owner.region, self.owner.service, operation)
+        exchange = self.keep(call, body)
+        fault = self.owner.faults.match(call)
         if self.suffer(fault):
             return
         if fault is not None and fault.kind in STATUS:
@@ -117,6 +119,7 @@ class _ApplicationHandler(FaultyHandler):
             self.drop_reply()
             return
         text = json.dumps({"region": self.owner.region, "ok": True, **reply}).encode()
+        self.note_told(exchange, status, text)
         self.answer(status, text, [("Content-Type", "application/json")])
 
     def _route(self, body: bytes) -> tuple[str, Callable[[], tuple[int, Json]]]:

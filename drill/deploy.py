@@ -83,9 +83,13 @@ class Project:
         _write_plan(self.folder / BUILT_PLANS, values)
 
 
+def plan_text(values: Mapping[str, object]) -> str:
+    """Return the rehearsal's plan with these values."""
+    return Template((ROOT / "drill" / "plan.toml.in").read_text()).substitute(values)
+
+
 def _write_plan(folder: Path, values: Mapping[str, object]) -> None:
-    plan = Template((ROOT / "drill" / "plan.toml.in").read_text()).substitute(values)
-    (folder / "orders.toml").write_text(plan)
+    (folder / "orders.toml").write_text(plan_text(values))
 
 
 def sam_deploy(

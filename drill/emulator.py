@@ -51,6 +51,7 @@ class Emulator:
         self._state = tempfile.TemporaryDirectory(prefix="region-failover-drill-")
         self.names = Names(Path(self._state.name))
         self.replication_pause = Path(self._state.name) / "replication-is-paused"
+        self.connections = Path(self._state.name) / "connections"  # who opened which, and when
 
     @property
     def url(self) -> str:
@@ -136,6 +137,7 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._functions_port}",
             "REHEARSAL_REPLICATION": str(self.replication_pause),
+            "REHEARSAL_CONNECTIONS": str(self.connections),
             **self.names.environment(self._functions_port),
         }
 

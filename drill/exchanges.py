@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from xml.etree import ElementTree
@@ -16,7 +16,12 @@ from xml.etree import ElementTree
 from drill.faults import Call
 
 CHANGE_RECORDS = "POST */hostedzone/*/rrset"
-KEPT = frozenset({"route53", "dynamodb", "ssm", "events", "sns"})
+KEPT = {
+    **dict.fromkeys(("route53", "dynamodb", "ssm", "events", "sns", "linode"), "*"),
+    "application": "GET /health",
+}
+"""What a rehearsal keeps: operations, shell-style, by service."""
+
 REFUSED_BATCH = b"InvalidChangeBatch"
 
 
@@ -48,36 +53,36 @@ class Exchange:
 
 @dataclass(slots=True)
 class Exchanges:
-    """Keeps the exchanges with some services, oldest first. Thread-safe."""
+    """Keeps the exchanges of some services' operations (shell-style), oldest first. Thread-safe."""
 
-    services: Collection[str]
+    kept: Mapping[str, str]
     clock: Callable[[], float] = time.time
-    _kept: list[Exchange] = field(default_factory=list)
+    _all: list[Exchange] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wants(self, call: Call) -> bool:
         """Return whether exchanges of this kind are kept."""
-        return call.service in self.services
+        return fnmatchcase(call.operation, self.kept.get(call.service, ""))
 
     def asked(self, call: Call, path: str, body: bytes, client: tuple[str, int], trace: str) -> Exchange:
         """Keep a request that has just come."""
         exchange = Exchange(call, path, body, client, trace, self.clock())
         with self._lock:
-            self._kept.append(exchange)
+            self._all.append(exchange)
         return exchange
 
     def done(self, exchange: Exchange, status: int, reply: bytes) -> None:
         """Note that the cloud has answered."""
         exchange.status, exchange.reply, exchange.done_at = status, reply, self.clock()
 
-    def told(self, exchange: Exchange) -> None:
-        """Note that the sender is being told."""
-        exchange.told_at = self.clock()
+    def told(self, exchange: Exchange, status: int, reply: bytes) -> None:
+        """Note what the sender is being told."""
+        exchange.status, exchange.reply, exchange.told_at = status, reply, self.clock()
 
     def all(self) -> tuple[Exchange, ...]:
         """Return everything so far."""
         with self._lock:
-            return tuple(self._kept)
+            return tuple(self._all)
 
     def of(self, service: str, operation: str = "*") -> list[Exchange]:
         """Return the exchanges of a service and an operation (shell-style), oldest first."""

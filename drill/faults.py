@@ -21,7 +21,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drill.exchanges import Exchange, Exchanges
 
 POLL_S = 0.05
 """How often a waiting thread looks whether its client is still there."""
@@ -209,6 +212,7 @@ class LoopbackServer:
     ) -> None:
         self.host = host
         self.faults = faults
+        self.exchanges: Exchanges | None = None  # who keeps what passes, if anybody does
         self.stopping = threading.Event()
         self._handler = handler
         self._port = port
@@ -286,6 +290,24 @@ class FaultyHandler(BaseHTTPRequestHandler):
             self.rfile.readline()
         while self.rfile.readline().strip():  # trailers end with an empty line
             pass
+
+    def keep(self, call: Call, body: bytes) -> "Exchange | None":
+        """Keep this request, if anybody wants to; return what its answer is noted on."""
+        exchanges = self.owner.exchanges
+        if exchanges is None or not exchanges.wants(call):
+            return None
+        trace = str(self.headers.get("X-Amzn-Trace-Id", ""))
+        return exchanges.asked(call, self.path, body, self.client_address, trace)
+
+    def note_done(self, exchange: "Exchange | None", status: int, reply: bytes) -> None:
+        """Note that a request has had its effect, on one that is kept."""
+        if self.owner.exchanges is not None and exchange is not None:
+            self.owner.exchanges.done(exchange, status, reply)
+
+    def note_told(self, exchange: "Exchange | None", status: int, reply: bytes) -> None:
+        """Note what the sender is being told, on one that is kept."""
+        if self.owner.exchanges is not None and exchange is not None:
+            self.owner.exchanges.told(exchange, status, reply)
 
     def answer(self, status: int, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send one complete reply."""

@@ -1,4 +1,4 @@
-"""What the embedded AWS lacks, supplied here and nowhere else. Nothing in the product knows of it.
+"""What the embedded AWS lacks, supplied here or where this says. Nothing in the product knows of it.
 
 1. `AWS::DynamoDB::GlobalTable` makes only its own Region's replica: `add_replica` adds one.
 2. Functions' EMF log lines are not turned into metrics: `Relay` reads the log groups and puts metrics. (Lines
@@ -9,6 +9,10 @@
    EventBridge would (asynchronously).
 4. An event bus in another Region is not reached as a rule's target: `Relay` delivers there in the same way.
 5. IAM asks for `route53:GetChange` on `*`, AWS on `change/<id>`: `allow_get_change` grants it.
+6. Every Region's DynamoDB has one and the same address, which cannot fail to resolve: `drill/names.py` gives
+   each a name (a rule set for the SDK, a file of names for the resolver).
+7. A global table's replicas get every write at once, and nothing can hold it up:
+   `drill/embedded/replication.py` stands between, and can be paused.
 
 A Region that is hung by the fault table relays nothing: its alarms are as dead as the rest of it.
 """

@@ -401,17 +401,22 @@ class _LinodeHandler(FaultyHandler):
         body = self.read_body()
         url = urlsplit(self.path)
         path = url.path.removeprefix("/v4").rstrip("/")
-        fault = self.owner.faults.match(Call("linode", "linode", f"{self.command} {path}"))
+        call = Call("linode", "linode", f"{self.command} {path}")
+        exchange = self.keep(call, body)
+        fault = self.owner.faults.match(call)
         if self.suffer(fault):
             self._log(body, 0)
             return
         status, reply, headers = self._outcome(path, url.query, body, fault)
         lost = fault is not None and fault.kind is FaultKind.DROP_REPLY
+        text = json.dumps(reply).encode()
         self._log(body, 0 if lost else status)
+        self.note_done(exchange, status, text)
         if lost:
             self.drop_reply()
         else:
-            self.answer(status, json.dumps(reply).encode(), [("Content-Type", "application/json"), *headers])
+            self.note_told(exchange, status, text)
+            self.answer(status, text, [("Content-Type", "application/json"), *headers])
 
     def _outcome(
         self, path: str, query: str, body: bytes, fault: Fault | None

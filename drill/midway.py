@@ -60,7 +60,7 @@ def route53_step(transition: dict[str, Any]) -> dict[str, Any]:
 
 def accepted_batches(world: World) -> list[Exchange]:
     """Return the batches of the functions that Route 53 has accepted, oldest first."""
-    return [exchange for exchange in world.proxy.exchanges.of("route53", CHANGE_RECORDS) if exchange.accepted]
+    return [exchange for exchange in world.exchanges.of("route53", CHANGE_RECORDS) if exchange.accepted]
 
 
 def check_one_batch_each_way(stage: Stage) -> None:

@@ -20,7 +20,7 @@ from email.message import Message
 from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from drill.exchanges import Exchange, Exchanges
+from drill.exchanges import Exchange
 from drill.faults import Call, Fault, FaultKind, FaultTable, FaultyHandler, LoopbackServer
 from drill.interventions import Hold, Holds, Moment
 
@@ -148,7 +148,6 @@ class FaultProxy(LoopbackServer):
         super().__init__(_ProxyHandler, faults, host)
         self.upstream_port = upstream_port
         self.holds = Holds()
-        self.exchanges = Exchanges(services=())
         self._used: dict[socket.socket, tuple[str, str]] = {}
         self._calls: Counter[CallKey] = Counter()
         self._accepted: Counter[CallKey] = Counter()
@@ -216,7 +215,7 @@ class _ProxyHandler(FaultyHandler):
         call, wire = describe(self.command, self.path, self.headers, body)
         self.owner.count(call)
         self.owner.use(self.connection, call)
-        exchange = self._keep(call, body)
+        exchange = self.keep(call, body)
         fault = self.owner.faults.match(call)
         if exchange is not None and fault is not None:
             exchange.fault = fault.kind.value
@@ -226,22 +225,11 @@ class _ProxyHandler(FaultyHandler):
             body = self.read_body()
         if fault is not None and fault.kind in (FaultKind.ERROR, FaultKind.THROTTLE, FaultKind.DENY):
             status, headers, text = failure(fault, call, wire)
-            self._tell(exchange)
+            self.note_told(exchange, status, text)
             self.answer(status, text, headers)
         else:
             keep_reply = fault is None or fault.kind is not FaultKind.DROP_REPLY
             self._forward(call, body, keep_reply, exchange)
-
-    def _keep(self, call: Call, body: bytes) -> Exchange | None:
-        exchanges = self.owner.exchanges
-        if not exchanges.wants(call):
-            return None
-        trace = str(self.headers.get("X-Amzn-Trace-Id", ""))
-        return exchanges.asked(call, self.path, body, self.client_address, trace)
-
-    def _tell(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.owner.exchanges.told(exchange)
 
     def _forward(self, call: Call, body: bytes, keep_reply: bool, exchange: Exchange | None) -> None:
         hold = self.owner.holds.match(call)
@@ -273,8 +261,7 @@ class _ProxyHandler(FaultyHandler):
     ) -> None:
         """Note what was answered, and pass it on: at once, when it is released, or not at all."""
         text = reply.read()
-        if exchange is not None:
-            self.owner.exchanges.done(exchange, reply.status, text)
+        self.note_done(exchange, reply.status, text)
         if hold is not None:
             hold.answered(reply.status, text)
             if hold.moment is Moment.REPLY:
@@ -282,7 +269,7 @@ class _ProxyHandler(FaultyHandler):
         if not keep_reply:
             self.drop_reply()
             return
-        self._tell(exchange)
+        self.note_told(exchange, reply.status, text)
         headers = [(name, value) for name, value in reply.getheaders() if name.lower() not in _NOT_OURS]
         self.answer(reply.status, text, headers)
 

@@ -10,6 +10,7 @@ from drill import layout
 from drill.deploy import Project
 from drill.emulator import RigError
 from drill.journal import Journal
+from drill.judgement import judge
 from drill.layout import BUILD, TTL_SCALE
 from drill.page import Dot, write_page
 from drill.report import Check, Report
@@ -36,6 +37,7 @@ def rehearse(name: str, console: Console, project: Project) -> Line:
             watcher.start()
             try:
                 SCENARIOS[name].run(Stage(world, report))
+                report.checks.append(judge(world, folder / "history.jsonl"))
             finally:
                 watcher.stop()
                 dots = _dots(world)

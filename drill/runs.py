@@ -22,6 +22,8 @@ NOWHERE = {
     "standby": layout.STANDBY,
     "primary_address": layout.PRIMARY_ADDRESS,
     "standby_address": layout.STANDBY_ADDRESS,
+    "primary_endpoint": layout.PRIMARY_ADDRESS,
+    "standby_endpoint": layout.STANDBY_ADDRESS,
     "port": 9,
     "zone_id": "Z0000000000000000000",
 }

@@ -55,8 +55,9 @@ class World:
         self.faults = FaultTable()
         self.emulator = Emulator(folder / "emulator.log")
         self.proxy = FaultProxy(self.emulator.port, self.faults)
-        self.proxy.exchanges = Exchanges(KEPT)
+        self.exchanges = Exchanges(KEPT)
         self.linode = LinodeApi(layout.LINODE_TOKEN, self.faults)
+        self.proxy.exchanges = self.linode.exchanges = self.exchanges
         self.clients: dict[str, TrafficClient] = {}
         self._mail: list[dict[str, str]] = []
         self._mail_lock = threading.Lock()
@@ -89,6 +90,7 @@ class World:
         self._deploy()
         self._start_dns()
         self._start_relay()
+        self.began, self.zones_at_first = time.time(), {self.zone_id: self.record_sets()}
 
     def _run(self, part: Any) -> None:
         part.start()
@@ -153,6 +155,7 @@ class World:
                     faults=self.faults,
                     service=service,
                 )
+                endpoint.exchanges = self.exchanges
                 self._run(endpoint)
 
     def _application_client(self, region: str) -> Any:
@@ -163,7 +166,8 @@ class World:
         endpoint = f"http://{dynamodb_name(region)}:{self.proxy.port}"
         return session.client("dynamodb", endpoint_url=endpoint, config=config)
 
-    def _plan_values(self) -> dict[str, object]:
+    def plan_values(self) -> dict[str, object]:
+        """Return what is filled into the rehearsal's plan."""
         return {
             "primary": layout.PRIMARY,
             "standby": layout.STANDBY,
@@ -177,7 +181,7 @@ class World:
 
     def _deploy(self) -> None:
         started = time.monotonic()
-        built = self._project.build(self._plan_values(), self.folder / "sam-build.log")
+        built = self._project.build(self.plan_values(), self.folder / "sam-build.log")
         self.journal.note(f"{built}: {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         with ThreadPoolExecutor(2) as pool:
@@ -367,13 +371,18 @@ class World:
         return [json.loads(item["body"]["S"]) for item in self._items("decision#")]
 
     def _item(self, kind: str) -> dict[str, Any] | None:
+        text = self.body(kind)
+        return json.loads(text) if text else None
+
+    def body(self, kind: str) -> str | None:
+        """Return a record as its JSON stands in the state table."""
         found = self.aws("dynamodb").get_item(
             TableName=self.stack.outputs["StateTableName"],
             Key={"pk": {"S": f"plan#{layout.PLAN}"}, "sk": {"S": kind}},
             ConsistentRead=True,
         )
         item = found.get("Item")
-        return json.loads(item["body"]["S"]) if item else None
+        return str(item["body"]["S"]) if item else None
 
     def _items(self, prefix: str) -> Iterator[dict[str, Any]]:
         pages = self.aws("dynamodb").get_paginator("query")
@@ -400,10 +409,25 @@ class World:
             "Route 53 A": values.get((layout.API_NAME, "A")),
             "Route 53 TXT": values.get((layout.FENCE_NAME, "TXT")),
             **{f"Linode A {record['name']}": [record["target"], record["ttl_sec"]] for record in linode},
-            **{f"SSM {region}": self._parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
+            **{f"SSM {region}": self.parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
         }
 
-    def _parameter(self, region: str) -> str:
+    def record_sets(self) -> list[dict[str, Any]]:
+        """Return the zone's simple record sets: name, type, ttl, values."""
+        found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
+        return [
+            {
+                "name": r["Name"].rstrip("."),
+                "type": r["Type"],
+                "ttl": r["TTL"],
+                "values": [v["Value"] for v in r["ResourceRecords"]],
+            }
+            for r in found["ResourceRecordSets"]
+            if r["Type"] in {"A", "TXT"}
+        ]
+
+    def parameter(self, region: str) -> str:
+        """Return the parameter in one Region."""
         found = self.aws("ssm", region).get_parameter(Name=layout.PARAMETER)
         return str(found["Parameter"]["Value"])
 

@@ -71,14 +71,14 @@ def _thaw(stage: Stage, hold: Hold, worker: Worker) -> None:
     world = stage.world
     records, record = world.records(), _decisive(world)
     told = len(world.notifications())
-    asked = len(world.proxy.exchanges.of("route53", CHANGE_RECORDS))
+    asked = len(world.exchanges.of("route53", CHANGE_RECORDS))
     since = time.monotonic()
     hold.release()
     reply = hold.wait_answered(10)
     worker.thaw()
     world.journal.note("the stale change has gone out, and its worker runs on", style="bold")
     stage.stay(WATCHED_S)
-    again = world.proxy.exchanges.of("route53", CHANGE_RECORDS)[asked:]
+    again = world.exchanges.of("route53", CHANGE_RECORDS)[asked:]
     news = [mail["Subject"] for mail in world.notifications()[told:]]
     ok, detail = all_good_from(world.clients["orders"].since(since), layout.PRIMARY, 20)
     stage.check(

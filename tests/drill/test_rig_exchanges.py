@@ -42,7 +42,7 @@ def proxy() -> Iterator[FaultProxy]:
     upstream.daemon_threads = True
     threading.Thread(target=upstream.serve_forever, args=(0.02,), daemon=True).start()
     made = FaultProxy(upstream.server_port, FaultTable())
-    made.exchanges = Exchanges({"route53"})
+    made.exchanges = Exchanges({"route53": "*"})
     made.start()
     yield made
     made.stop()
@@ -110,7 +110,7 @@ def test_what_a_fault_leaves_of_an_exchange(
 
 
 def test_services_that_nobody_asked_for_are_not_kept(proxy: FaultProxy) -> None:
-    proxy.exchanges = Exchanges({"sns"})
+    proxy.exchanges = Exchanges({"sns": "*", "route53": "GET *"})
     change(proxy, OLD, NEW)
     assert proxy.exchanges.all() == ()
 
