@@ -70,10 +70,10 @@ def _hold(stage: Stage) -> None:
 
 
 def _looks(world: World, since: float) -> list[dict[str, Any]]:
-    """Return the decisions that were made from a look of their own since then."""
+    """Return what the failback's ticks decided since then, each from a look of its own."""
     return [
         decision
-        for decision in world.decisions()
+        for decision in expect.decisions(world, trigger="schedule")
         if decision["situation"] and wall(decision["situation"]["now"]) >= since
     ]
 
