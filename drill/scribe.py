@@ -94,10 +94,9 @@ class Scribe:
         return self.calls
 
     def effect(self, exchange: Exchange, call: int, operation: str, **data: Any) -> None:
-        """Note what a call has done, if it has."""
-        if exchange.done_at is not None:
-            who = self.who.trace(exchange)
-            self.add(exchange.done_at, "effect", call=call, worker=who, op=operation, **data)
+        """Note what a call has done, when it was done."""
+        at, who = exchange.done_at or exchange.asked_at, self.who.trace(exchange)
+        self.add(at, "effect", call=call, worker=who, op=operation, **data)
 
     def reply(self, exchange: Exchange, call: int, operation: str, result: Any = None) -> None:
         """Note what the worker was told: the result, or the error if it was one; nothing if nothing."""
