@@ -34,7 +34,9 @@ def record(world: World) -> list[Entry]:
     """Return the rehearsal's history: the plan, what the functions did, and what there is now."""
     exchanges = world.exchanges.all()
     fences = {world.zone_id: layout.FENCE_NAME}
-    first = first_entry(plan_text(world.plan_values()), world.began, world.zones_at_first, fences, layout.LINODE_TOKEN)
+    first = first_entry(
+        plan_text(world.plan_values()), world.began, world.zones_at_first, fences, layout.LINODE_TOKEN
+    )
     connections = read_connections(world.emulator.connections.read_text())
     found = history(_setting(world, first, exchanges), exchanges, connections, world.began)
     return [first, *found, _rest(world, len(found) + 1, found[-1]["t"] if found else 0.0)]
