@@ -148,7 +148,7 @@ class FaultProxy(LoopbackServer):
         super().__init__(_ProxyHandler, faults, host)
         self.upstream_port = upstream_port
         self.holds = Holds()
-        self._used: dict[socket.socket, tuple[str, str]] = {}
+        self._used: dict[socket.socket, Call] = {}
         self._calls: Counter[CallKey] = Counter()
         self._accepted: Counter[CallKey] = Counter()
         self._calls_lock = threading.Lock()
@@ -178,12 +178,17 @@ class FaultProxy(LoopbackServer):
             if call is None:
                 self._used.pop(connection, None)
             else:
-                self._used[connection] = (call.region, call.service)
+                self._used[connection] = call
 
-    def end_connections(self, region: str, service: str) -> int:
-        """Close the open connections that carried calls to a Region's service; return how many."""
+    def end_connections(self, region: str, service: str, principal: str) -> int:
+        """Close the open connections of one key that carried calls to a Region's service; return how many."""
+        wanted = (region, service, principal)
         with self._calls_lock:
-            found = [link for link, used in self._used.items() if used == (region, service)]
+            found = [
+                link
+                for link, call in self._used.items()
+                if (call.region, call.service, call.principal) == wanted
+            ]
         for link in found:
             with contextlib.suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)

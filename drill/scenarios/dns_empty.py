@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drill import expect, layout
+from drill.emulator import KEY
 from drill.names import application_name, dynamodb_name
 from drill.stage import Stage
 
@@ -15,12 +16,12 @@ def run(stage: Stage) -> None:
     names = (dynamodb_name(layout.PRIMARY), application_name(layout.PRIMARY))
     outage = stage.strike(f"{' and '.join(names)} resolve to nothing")
     world.emulator.names.vanish(*names)
-    closed = world.proxy.end_connections(layout.PRIMARY, "dynamodb")
+    closed = world.proxy.end_connections(layout.PRIMARY, "dynamodb", KEY)
     stage.report.notes.append(
-        f"{closed} open connections to the primary's DynamoDB were closed with the names: whoever keeps one"
-        " does not notice that a name is gone until the server ends it."
+        f"The {closed} connections to DynamoDB that the primary's applications had open were closed with the"
+        " names, as servers do by and by; those of the functions stay open."
     )
-    stage.check("open connections were closed with the names", closed > 0, str(closed))
+    stage.check("the applications' open connections were closed with the names", closed > 0, str(closed))
     stage.await_failover(outage, stale=())  # SSM's name there resolves
     _check_evidence(stage)
     stage.say("the names come back")

@@ -183,18 +183,19 @@ def test_stopping_the_proxy_lets_go_of_what_is_held(rig: Rig) -> None:
     assert client.wait(5) is not None  # answered or cut off; its own patience is 20 s
 
 
-def signed(region: str) -> dict[str, str]:
-    scope = f"Credential=AKID/20260101/{region}/dynamodb/aws4_request"
+def signed(region: str, key: str) -> dict[str, str]:
+    scope = f"Credential={key}/20260101/{region}/dynamodb/aws4_request"
     return {"Authorization": scope, "X-Amz-Target": "DynamoDB_20120810.GetItem"}
 
 
-def test_open_connections_to_one_regions_service_can_be_ended(rig: Rig) -> None:
+def test_open_connections_of_one_key_to_one_regions_service_can_be_ended(rig: Rig) -> None:
     links = {}
-    for region in ("us-east-1", "us-west-2"):
-        links[region] = http.client.HTTPConnection("127.0.0.1", rig.proxy.port, timeout=2)
-        links[region].request("POST", "/", b"0", signed(region))
-        links[region].getresponse().read()
-    assert rig.proxy.end_connections("us-east-1", "dynamodb") == 1
-    assert links["us-east-1"].sock.recv(1) == b""
-    links["us-west-2"].request("POST", "/", b"2", signed("us-west-2"))
-    assert links["us-west-2"].getresponse().status == 200
+    for who in (("us-east-1", "AKID1"), ("us-west-2", "AKID1"), ("us-east-1", "AKID2")):
+        links[who] = http.client.HTTPConnection("127.0.0.1", rig.proxy.port, timeout=2)
+        links[who].request("POST", "/", b"0", signed(*who))
+        links[who].getresponse().read()
+    assert rig.proxy.end_connections("us-east-1", "dynamodb", "AKID1") == 1
+    assert links.pop(("us-east-1", "AKID1")).sock.recv(1) == b""
+    for who, link in links.items():
+        link.request("POST", "/", b"2", signed(*who))
+        assert link.getresponse().status == 200
