@@ -282,7 +282,10 @@ class FaultyHandler(BaseHTTPRequestHandler):
         if "chunked" in str(self.headers.get("Transfer-Encoding", "")).lower():
             return b"".join(self._chunks())
         length = int(self.headers.get("Content-Length") or 0)
-        return self.rfile.read(length) if length else b""
+        body = self.rfile.read(length) if length else b""
+        if len(body) < length:
+            raise ConnectionResetError("the client was cut off in the middle of its request")
+        return body
 
     def _chunks(self) -> Iterable[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from drill.emulator import RigError
+from drill.exchanges import Exchanges
 from drill.faults import FaultTable
 from drill.interventions import Hold, Moment, Worker, worker_at
 from drill.proxy import FaultProxy
@@ -199,3 +201,14 @@ def test_open_connections_of_one_key_to_one_regions_service_can_be_ended(rig: Ri
     for who, link in links.items():
         link.request("POST", "/", b"2", signed(*who))
         assert link.getresponse().status == 200
+
+
+def test_a_request_cut_off_in_the_middle_never_arrives(rig: Rig) -> None:
+    rig.proxy.exchanges = Exchanges({"dynamodb": "*"})
+    with socket.create_connection(("127.0.0.1", rig.proxy.port), 2) as link:
+        head = "".join(f"{name}: {value}\r\n" for name, value in signed("us-east-1", "AKID1").items())
+        link.sendall(f"POST / HTTP/1.1\r\nHost: a\r\n{head}Content-Length: 9\r\n\r\nhalf".encode())
+        link.shutdown(socket.SHUT_WR)
+        assert link.recv(1) == b""  # the proxy has seen the end
+    assert rig.seen == []
+    assert rig.proxy.exchanges.all() == ()
