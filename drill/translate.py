@@ -167,29 +167,30 @@ def _health(scribe: Scribe, exchange: Exchange) -> None:
 
 
 class _ZoneReads:
-    """A zone is read record by record, the fence last: together they are one call of the port."""
+    """A zone is read record by record, the fence last: together they are one call of the port.
+
+    Where the first record is asked for again, a read that failed has begun anew.
+    """
 
     def __init__(self, scribe: Scribe) -> None:
         self._scribe = scribe
-        self._open: dict[str, tuple[int, list[RecordChange]]] = {}
+        self._open: dict[str, tuple[int, tuple[str, str], list[RecordChange]]] = {}
 
     def translate(self, exchanges: Iterable[Exchange]) -> None:
         """Translate every read."""
         for exchange in exchanges:
-            if exchange.call.service == "route53" and exchange.call.operation.startswith(
-                "GET /2013-04-01/host"
-            ):
+            if exchange.call.service == "route53" and fnmatchcase(exchange.call.operation, READ_RECORDS):
                 self._read(exchange)
 
     def _read(self, exchange: Exchange) -> None:
         asked, worker = wire.query(exchange), self._scribe.who.trace(exchange)
-        if worker not in self._open:
+        name = (asked["name"].rstrip(".").lower(), asked["type"])
+        if worker not in self._open or self._open[worker][1] == name:
             number = self._scribe.call(exchange, "zones.read", zone_id=self._scribe.setting.zone_id)
-            self._open[worker] = number, []
-        number, found = self._open[worker]
+            self._open[worker] = number, name, []
+        number, _, found = self._open[worker]
         if exchange.status != 200:
             return
-        name = (asked["name"].rstrip(".").lower(), asked["type"])
         found += [record for record in wire.record_sets(exchange) if (record.name, record.type) == name]
         if asked["type"] != "TXT":
             return

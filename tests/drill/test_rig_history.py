@@ -109,6 +109,11 @@ class Wire:
         more.setdefault("reply", change_xml("C1", "PENDING"))
         return self.ask("route53", f"POST {path}", batch_xml(*changes), path=path, **more)
 
+    def look(self, name: str, kind: str, *there: Entry, status: int = 200) -> Exchange:
+        path = "/2013-04-01/hostedzone/Z1/rrset"
+        asked = f"{path}?{urlencode({'name': name, 'type': kind, 'maxitems': 2})}"
+        return self.ask("route53", f"GET {path}", b"", sets_xml(*there), path=asked, status=status)
+
     def entries(self, connections: str = "") -> list[Entry]:
         return history(SETTING, self.kept, read_connections(connections), BEGAN)
 
@@ -265,13 +270,21 @@ def test_a_heartbeat_is_well_only_once_it_has_been_read_back(wire: Wire) -> None
 
 
 def test_a_zones_records_and_its_fence_are_one_read(wire: Wire) -> None:
-    path = "/2013-04-01/hostedzone/Z1/rrset"
-    for name, kind, there in (("api.example", "A", [OLD, fence(0, "east")]), ("_f.api.example", "TXT", [])):
-        asked = f"{path}?{urlencode({'name': name, 'type': kind, 'maxitems': 2})}"
-        wire.ask("route53", f"GET {path}", b"", sets_xml(*there), path=asked)
+    wire.look("api.example", "A", OLD, fence(0, "east"))
+    wire.look("_f.api.example", "TXT")
     call, reply = wire.of("zones.read")
     assert call["zone_id"] == "Z1"
     assert reply["result"] == {"fence": None, "records": [OLD]}
+
+
+def test_a_zones_read_that_failed_begins_anew(wire: Wire) -> None:
+    wire.look("api.example", "A", OLD)
+    wire.look("_f.api.example", "TXT", status=503)
+    wire.look("api.example", "A", OLD)
+    wire.look("_f.api.example", "TXT", fence(0, "east"))
+    failed, again, reply = wire.of("zones.read")
+    assert (failed["t"], again["t"], reply["call"]) == (1.0, 3.0, again["n"])
+    assert reply["result"] == {"fence": fence(0, "east")["values"], "records": [OLD]}
 
 
 def test_a_batch_and_what_became_of_it(wire: Wire) -> None:
