@@ -170,6 +170,14 @@ def test_one_connection_serves_many_requests(rig: Rig) -> None:
     assert handler_threads() == 2  # one here, one upstream
 
 
+def test_a_client_that_asks_to_close_is_told_that_it_is_closed(rig: Rig) -> None:
+    rig.faults.add(Fault(FaultKind.ERROR))
+    connection = rig.connect()
+    connection.request("POST", "/", b"{}", {**SIGNED, "Connection": "close"})
+    assert connection.getresponse().headers["Connection"] == "close"
+    assert connection.sock is None
+
+
 def test_a_chunked_reply_arrives_whole(rig: Rig) -> None:
     connection = rig.connect()
     for _ in range(2):
