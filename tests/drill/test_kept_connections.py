@@ -63,7 +63,6 @@ def test_a_name_that_is_gone_is_their_failure(names: Names) -> None:
     assert caught.value.symptom.kind is Kind.NO_SUCH_NAME
 
 
-@pytest.mark.xfail(strict=True, reason="adapters/clients.py keeps the connections of CHECK clients")
 def test_a_name_that_is_gone_is_seen_although_a_connection_is_still_open(names: Names) -> None:
     Tables("heartbeat").read(layout.PRIMARY, "orders")
     names.vanish(dynamodb_name(layout.PRIMARY))

@@ -70,4 +70,10 @@ class Tables:
         return datetime.fromisoformat(item["at"]["S"]) if item else None
 
     def _dynamodb(self, region: str) -> Any:
-        return client("dynamodb", region, CHECK)
+        """Return the Region's client without its idle connections: a fresh one sees what a new client sees.
+
+        On 2025-10-20 the name resolved to nothing, and whoever kept a connection did not notice.
+        """
+        found = client("dynamodb", region, CHECK)
+        found.close()
+        return found
