@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 SCENARIO ?= region-outage
 JOBS ?= 1
+SEEDS ?= 200000
+KILLS ?= 500
+ROUNDS ?= 5
 DEV := .venv/dev/bin
 SAM := .venv/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
@@ -42,8 +45,8 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(SAM) validate --lint --region us-west-2 -t template.yaml
 	$(SAM) validate --lint --region us-west-2 -t signals.yaml
 
-test: setup      ## every test, the drill's scenarios among them (under 10 minutes on 2 cores)
-	$(DEV)/pytest
+test: setup      ## every test, 10,000 simulated worlds and three rehearsals among them (under 10 minutes on 2 cores)
+	$(DEV)/pytest --seeds 10000
 
 mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
@@ -51,8 +54,8 @@ mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who
 drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list JOBS=1
 	$(DEV)/python -m drill $(SCENARIO) --jobs $(JOBS)
 
-soak: setup      ## all of the drill's scenarios, over and over: ROUNDS=5
-	$(DEV)/python -m drill all --jobs $(JOBS) --rounds $${ROUNDS:-5}
+soak: setup      ## hours: SEEDS=200000 worlds, double crashes, 90 days of ticks, KILLS=500 real kills, ROUNDS=5 of all scenarios
+	$(DEV)/python -m tests.soak --seeds $(SEEDS) --kills $(KILLS) --rounds $(ROUNDS) --jobs $(JOBS)
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md
 	$(DEV)/python -m bench

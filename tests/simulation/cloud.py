@@ -264,7 +264,7 @@ class Cloud:
             raise Died
         port = operation.partition(".")[0]
         data = data_of(operation, arguments)
-        now = clock.now().isoformat()
+        now = clock.now()
         number = self.history.add(
             "call", self.scheduler.now, worker=worker.name, op=operation, clock=now, **data
         )
