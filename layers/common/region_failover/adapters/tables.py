@@ -25,7 +25,7 @@ class Tables:
     @remote
     def read(self, region: str, table: str) -> None:
         """Count at most one item: a read of the data plane that returns no data and needs no key schema."""
-        answer = self._dynamodb(region).scan(TableName=table, Limit=1, Select="COUNT")
+        answer = _fresh(region).scan(TableName=table, Limit=1, Select="COUNT")
         if "Count" not in answer:  # a body that is no DynamoDB answer reads as an empty one
             raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"{table}: the answer has no count"))
 
@@ -36,7 +36,7 @@ class Tables:
         Probe, failover and tick write the same item and may overtake one another: a newer one that stands
         is left there, or the worker that wrote it would read back an older one and call that their fault.
         """
-        dynamodb = self._dynamodb(region)
+        dynamodb = _fresh(region)
         item = {
             "pk": {"S": key},
             "at": {"S": at.isoformat()},
@@ -53,27 +53,28 @@ class Tables:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-        found = self._read(region, key, consistent=True)
+        found = self._read(dynamodb, key, consistent=True)
         if found is None or found < at:
             raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"heartbeat reads back as {found}"))
 
     @remote
     def read_heartbeat(self, region: str, key: str) -> datetime | None:
         """Return the time in a heartbeat as this Region sees it."""
-        return self._read(region, key, consistent=False)
+        return self._read(client("dynamodb", region, CHECK), key, consistent=False)
 
-    def _read(self, region: str, key: str, *, consistent: bool) -> datetime | None:
-        found = self._dynamodb(region).get_item(
+    def _read(self, dynamodb: Any, key: str, *, consistent: bool) -> datetime | None:
+        found = dynamodb.get_item(
             TableName=self._heartbeat_table, Key={"pk": {"S": key}}, ConsistentRead=consistent
         )
         item = found.get("Item")
         return datetime.fromisoformat(item["at"]["S"]) if item else None
 
-    def _dynamodb(self, region: str) -> Any:
-        """Return the Region's client without its idle connections: a fresh one sees what a new client sees.
 
-        On 2025-10-20 the name resolved to nothing, and whoever kept a connection did not notice.
-        """
-        found = client("dynamodb", region, CHECK)
-        found.close()
-        return found
+def _fresh(region: str) -> Any:
+    """Return the Region's client without its idle connections: a fresh one sees what a new client sees.
+
+    On 2025-10-20 the name resolved to nothing, and whoever kept a connection did not notice.
+    """
+    found = client("dynamodb", region, CHECK)
+    found.close()
+    return found
