@@ -45,7 +45,7 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(SAM) validate --lint --region us-west-2 -t template.yaml
 	$(SAM) validate --lint --region us-west-2 -t signals.yaml
 
-test: setup      ## every test, 10,000 simulated worlds and three rehearsals among them (under 10 minutes on 2 cores)
+test: setup      ## every test, 10,000 simulated worlds and two rehearsals among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest --seeds 10000
 
 mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md

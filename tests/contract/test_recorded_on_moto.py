@@ -66,7 +66,7 @@ class Run:
 
     def work(self, function: str, event: dict[str, Any], owner: str) -> Any:
         """Be one worker: a function started with this event."""
-        real = real_ports(function, self.settings, Logger(service=function, level="ERROR"))
+        real = real_ports(function, self.settings, Logger(service=f"recorded-{function}", level="ERROR"))
         ports = self.recorder.ports(replace(real, owner=owner))
         self.recorder.begin(ports, function, event)
         triggers = read_triggers(event, f"request-{owner}")

@@ -54,10 +54,3 @@ def test_our_own_denied_access_moves_nothing() -> None:
     report = rehearse("observer-denied")
     assert report["transitions"] == []
     assert len(report["notifications"]) == 1
-
-
-def test_an_outage_shorter_than_confirm_for_moves_nothing() -> None:
-    report = rehearse("brown-out")
-    assert report["transitions"] == []
-    assert report["notifications"] == []
-    assert report["requests"]["failed"]["outage"] > 0

@@ -193,6 +193,7 @@ class Cloud:
         self.scheduler = scheduler
         self.history = history
         self.noise = Noise()
+        self._misfortune = 0.0
         self.spells: list[Spell] = []
         self.healed = False
         self.killable: Callable[[Worker], None] = lambda worker: None
@@ -218,6 +219,11 @@ class Cloud:
         if spell.trouble is Trouble.REPLICATION:
             self.tables.paused = True
 
+    def make_noise(self, noise: Noise) -> None:
+        self.noise = noise
+        own = (noise.lost, noise.reply_lost, noise.slow, noise.throttled, noise.killed, noise.frozen)
+        self._misfortune = sum(own)
+
     def end(self, spell: Spell) -> None:
         if spell in self.spells:
             self.spells.remove(spell)
@@ -234,7 +240,7 @@ class Cloud:
         self.healed = True
         for spell in list(self.spells):
             self.end(spell)
-        self.noise = Noise()
+        self.make_noise(Noise())
         now = self.scheduler.now
         for change_id, at in self.zones.insync_at.items():
             self.zones.insync_at[change_id] = min(at, now + 5)
@@ -329,6 +335,8 @@ class Cloud:
         draw = self.rng.random()
         if operation in _AMBUSHED and draw < noise.ambush * len(_FATES):
             return _FATES[int(draw / noise.ambush)]
+        if draw >= self._misfortune:
+            return ""
         for fate, chance in (
             ("lost", noise.lost),
             ("reply-lost", noise.reply_lost),
@@ -357,7 +365,7 @@ class Cloud:
         return Ports(
             owner=worker.owner,
             clock=clock,
-            together=self.scheduler.together,
+            together=self.scheduler.within,
             store=_StorePort(port, self.store),
             tables=_Port(port, "tables", self.tables),  # type: ignore[arg-type]
             endpoints=_Port(port, "endpoints", _Endpoints()),  # type: ignore[arg-type]

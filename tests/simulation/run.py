@@ -68,7 +68,7 @@ def plan_of(failback: str, zones: int) -> Plan:
         cooldown=timedelta(seconds=120),
     )
     sampling = replace(
-        plan.sampling, quick_every=timedelta(seconds=16), confirm_for=timedelta(seconds=30), needed=3
+        plan.sampling, quick_every=timedelta(seconds=16), confirm_for=timedelta(seconds=20), needed=2
     )
     return replace(plan, policy=policy, sampling=sampling)
 
@@ -140,7 +140,7 @@ class World:
 
     def prepare(self) -> None:
         at, cloud = self.scheduler.at, self.cloud
-        cloud.noise = self.script.noise
+        cloud.make_noise(self.script.noise)
         for spell in self.script.spells:
             at(spell.start, lambda spell=spell: self._spell(spell, True))
             at(min(spell.end, CHAOS_S), lambda spell=spell: self._spell(spell, False))
@@ -228,7 +228,7 @@ class World:
             triggers = read_triggers(event, request)
             return flow(ports, [self.plan], triggers, Deadline.after(ports, seconds), MAXIMUM_AGE)
 
-        answer = ports.together([run], timedelta(seconds=seconds))[0]
+        answer = self.scheduler.together([run], timedelta(seconds=seconds))[0]
         failed = isinstance(answer, Exception)
         outcome = f"raised {type(answer).__name__}" if failed else "returned"
         add("end", self.scheduler.now, worker=worker.name, outcome=outcome)

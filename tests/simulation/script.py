@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from region_failover.domain.state import LEASE
 
-CHAOS_S = 270.0
+CHAOS_S = 210.0
 LONGEST_PAUSE_S = 3 * LEASE.total_seconds()
 LARGEST_SKEW_S = 10 * LEASE.total_seconds()
 LONGEST_PENDING_S = 600.0
@@ -152,12 +152,12 @@ _ELSEWHERE = (
 def _spells(rng: random.Random, hosts: int) -> list[Spell]:
     found: list[Spell] = []
     if rng.random() < 0.9:  # nearly every world has an outage of the Region that serves
-        start = rng.uniform(5, 45)
-        found.append(Spell(rng.choice(_OUTAGES), start, start + rng.uniform(20, 200), EAST))
+        start = rng.uniform(5, 35)
+        found.append(Spell(rng.choice(_OUTAGES), start, start + rng.uniform(20, 150), EAST))
     for _ in range(rng.choice((0, 0, 1, 2))):
         start = rng.uniform(60, CHAOS_S - 30)
         place = rng.choice((EAST, WEST))
-        found.append(Spell(rng.choice(_OUTAGES + _PARTIAL), start, start + rng.uniform(10, 150), place))
+        found.append(Spell(rng.choice(_OUTAGES + _PARTIAL), start, start + rng.uniform(10, 100), place))
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
         start = rng.uniform(30, CHAOS_S - 30)
         trouble = rng.choice(_ELSEWHERE)
@@ -187,7 +187,7 @@ def _acts(rng: random.Random) -> list[Act]:
         found += [Act(rng.choice(deeds), rng.uniform(30, CHAOS_S)) for _ in range(rng.randint(1, 3))]
     if rng.random() < 0.15:
         paused = rng.uniform(30, CHAOS_S - 60)
-        found += [Act(Deed.PAUSE, paused), Act(Deed.RESUME, paused + rng.uniform(20, 300))]
+        found += [Act(Deed.PAUSE, paused), Act(Deed.RESUME, paused + rng.uniform(20, 120))]
     return found
 
 
