@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -26,7 +26,7 @@ from region_failover.domain.verdict import HealthRecord
 from region_failover.ports import LinodeRecordState, Ports
 from tests.fakes import NOON, FakeLinode, FakeParameters, FakeTables, FakeZones, Faults
 from tests.simulation.scheduler import Died, Process, Scheduler
-from tests.simulation.script import LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
+from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
 TIMED_OUT = Symptom(Kind.TIMEOUT, detail="no answer")
 REFUSED = Symptom(Kind.REFUSED, detail="connection refused")
@@ -38,6 +38,8 @@ THROTTLED = Symptom(Kind.API, "ThrottlingException", 400)
 UNAVAILABLE = Symptom(Kind.API, "ServiceUnavailable", 503)
 TOO_MANY = Symptom(Kind.HTTP, status=429)
 
+# What takes the control stack's own services along, where it runs in that Region.
+_WHOLE = frozenset({Trouble.HANGS, Trouble.REFUSES, Trouble.ERRORS, Trouble.NO_NAME})
 _WRITES = frozenset({"tables.write_heartbeat"})
 _DATA_PLANE = ("tables", "endpoints", "parameters")
 _AMBUSHED = frozenset(
@@ -196,7 +198,7 @@ class Cloud:
         self._misfortune = 0.0
         self.spells: list[Spell] = []
         self.healed = False
-        self.killable: Callable[[Worker], None] = lambda worker: None
+        self.on_kill: Callable[[Worker], None] = lambda worker: None
         faults = NoFaults()
         self.store = Store()
         self.tables = SimulatedTables(_FakeClock(scheduler), faults)  # type: ignore[arg-type]
@@ -215,7 +217,7 @@ class Cloud:
     # the weather
 
     def begin(self, spell: Spell) -> None:
-        self.spells.append(spell)
+        self.spells.append(self._placed(spell))
         if spell.trouble is Trouble.REPLICATION:
             self.tables.paused = True
 
@@ -225,10 +227,13 @@ class Cloud:
         self._misfortune = sum(own)
 
     def end(self, spell: Spell) -> None:
-        if spell in self.spells:
-            self.spells.remove(spell)
+        if self._placed(spell) in self.spells:
+            self.spells.remove(self._placed(spell))
         if not any(s.trouble is Trouble.REPLICATION for s in self.spells):
             self.tables.resume_replication()
+
+    def _placed(self, spell: Spell) -> Spell:
+        return replace(spell, place=self.control) if spell.place == CONTROL else spell
 
     def pending_s(self) -> float:
         if any(spell.trouble is Trouble.PENDING for spell in self.spells):
@@ -258,7 +263,7 @@ class Cloud:
             return str(arguments[0])
         if port == "endpoints":
             return self._urls[arguments[0]]
-        return {"zones": "route53", "linode": "linode"}.get(port, "control")
+        return {"zones": "route53", "linode": "linode"}.get(port, self.control)
 
     # one call
 
@@ -303,7 +308,7 @@ class Cloud:
         """Kill or freeze a worker, if that is its fate at this call."""
         if fate == f"killed-{when}":
             worker.dead = True
-            self.killable(worker)
+            self.on_kill(worker)
             raise Died
         if fate == f"frozen-{when}":
             worker.frozen_until = self.scheduler.now + self.rng.uniform(1, LONGEST_PAUSE_S)
@@ -415,7 +420,7 @@ def _symptom(spell: Spell, host: int, operation: str, place: str) -> Symptom | N
     if spell.trouble in _ANYWHERE:
         struck, symptom = _ANYWHERE[spell.trouble]
         return symptom if port == struck else None
-    if place != spell.place or port not in _DATA_PLANE:
+    if place != spell.place or not (port in _DATA_PLANE or spell.trouble in _WHOLE):
         return None
     return _REGIONAL[spell.trouble](port, operation) if spell.trouble in _REGIONAL else None
 

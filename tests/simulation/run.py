@@ -107,7 +107,7 @@ class World:
         self.history = History()
         self.cloud = Cloud(self.plan, script.control, self.rng, self.scheduler, self.history)
         self.cloud.bus = self._put
-        self.cloud.killable = self._killed
+        self.cloud.on_kill = self._killed
         self.hosts = [Host(number) for number in range(script.hosts)]
         self.workers: list[Worker] = []
         self._requests = 0

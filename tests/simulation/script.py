@@ -14,6 +14,7 @@ LARGEST_SKEW_S = 10 * LEASE.total_seconds()
 LONGEST_PENDING_S = 600.0
 
 EAST, WEST, THIRD = "us-east-1", "us-west-2", "eu-west-1"
+CONTROL = "control"  # wherever the control stack runs
 
 
 class Trouble(StrEnum):
@@ -162,7 +163,7 @@ def _spells(rng: random.Random, hosts: int) -> list[Spell]:
         start = rng.uniform(30, CHAOS_S - 30)
         trouble = rng.choice(_ELSEWHERE)
         longest = LONGEST_PENDING_S if trouble is Trouble.PENDING else 300.0
-        place = rng.choice((EAST, WEST, "route53", "linode", "control"))
+        place = rng.choice((EAST, WEST, "route53", "linode", CONTROL))
         end = start + rng.uniform(10, longest)
         found.append(Spell(trouble, start, end, place, rng.randrange(hosts)))
     if rng.random() < 0.1:
