@@ -43,11 +43,13 @@ class Notice:
 Layer = Callable[[Path, int], Notice]
 
 
-def layers_of(fault: Fault) -> tuple[str, ...]:
-    """Return the layers that a fault meets: its own, then the tests and the simulation.
+def layers_of(fault: Fault, own: bool = False) -> tuple[str, ...]:
+    """Return the layers that a fault meets: its own, then the tests and the simulation; `own`: its own alone.
 
     What stands in a template is of no concern to the simulation.
     """
+    if own:
+        return (fault.layer,)
     met = (fault.layer, *ALWAYS) if fault.file.endswith(".py") else (fault.layer, "tests")
     return tuple(dict.fromkeys(met))
 

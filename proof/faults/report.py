@@ -62,9 +62,10 @@ def document(results: Sequence[Result], seeds: int) -> str:
     noticed = {layer: sum(bool(r.notices.get(layer, Notice()).caught) for r in results) for layer in ALWAYS}
     missed = [result.fault.title for result in results if result.failure]
     verdict = f"Not caught: {', '.join(missed)}." if missed else "Each is caught by the layer it names."
+    asked = {layer: sum(layer in result.notices for result in results) for layer in ALWAYS}
     lines = [
-        f"{len(results)} faults: the tests notice {noticed['tests']}, the simulation {noticed['simulation']}"
-        f" (within {seeds:,} seeds). {verdict}",
+        f"{len(results)} faults: the tests notice {noticed['tests']} of {asked['tests']} that they met, the"
+        f" simulation {noticed['simulation']} of {asked['simulation']} (within {seeds:,} seeds). {verdict}",
         "",
         "| Fault | Breaks | Tests | Simulation: invariants, seeds | Other |",
         "|---|---|---|---|---|",
