@@ -611,3 +611,22 @@ def test_a_fence_that_another_worker_put_there_meanwhile_pages_nobody(world: Wor
     world.faults.before("zones.read", lambda: world.failover(ports=second))
     assert world.failover(ports=first)["reason"] == "lost-the-claim"
     assert world.notifier.about("holds") == []
+
+
+def test_a_loss_that_was_seen_is_recorded_although_the_next_look_hung(world: World) -> None:
+    """Replication lags, so the reader goes on looking; its next look takes longer than its time."""
+    world.tick()
+    world.outage()
+    world.tables.paused = True
+    world.tables.failures.clear()
+    world.endpoints.answers.clear()
+    reads = iter(range(99))
+
+    def hang() -> None:
+        if next(reads) % 2:
+            raise TimeoutError("still running at the deadline")
+
+    world.faults.before("tables.read_heartbeat", hang, times=99)
+    world.failover(world.manual("failover", force=True))
+    (loss,) = [t.loss_s for t in [world.state.transition] if t]
+    assert loss is not None

@@ -42,7 +42,7 @@ def test_the_sweep_meets_what_it_is_for(sweep: Sweep) -> None:
     """A sweep of quiet worlds would prove nothing."""
     totals = sweep.result().totals
     seeds = totals["seeds"]
-    assert totals["worlds with a transition"] > 0.4 * seeds
+    assert totals["worlds with a transition"] > 0.25 * seeds
     assert totals["workers killed"] > 0.3 * seeds
     assert totals["batches refused by the fence"] > 0.02 * seeds
     assert 0.2 * seeds < totals["worlds with wrong clocks"] < 0.6 * seeds

@@ -132,18 +132,30 @@ def _measure_replication(
     # A Region that does not even answer its own heartbeat is not asked what it sees of the other's.
     pairs = [(plan.regions.other(reader), reader) for reader in plan.regions if reader in wrote]
 
+    latest: dict[str, datetime] = {}  # also of a reader that is still waiting when its time is up
+
     def measure(writer: str, reader: str) -> Callable[[], float | None]:
         expected = at if writer in wrote else None
-        return lambda: _follow(ports, plan, writer, reader, expected)
+        return lambda: _follow(ports, plan, writer, reader, expected, latest)
 
     answers = ports.together([measure(*ends) for ends in pairs], plan.sampling.timeout)
     ages = {
         pair(*ends): answer for ends, answer in zip(pairs, answers, strict=True) if isinstance(answer, float)
     }
-    return {name: age for name, age in ages.items() if name.split(">")[0] in wrote}, ages
+    lags = {name: age for name, age in ages.items() if name.split(">")[0] in wrote}
+    now = ports.clock.now()
+    seen = {name: max(0.0, (now - beat).total_seconds()) for name, beat in dict(latest).items()}
+    return lags, {**seen, **ages}
 
 
-def _follow(ports: Ports, plan: Plan, writer: str, reader: str, expected: datetime | None) -> float | None:
+def _follow(
+    ports: Ports,
+    plan: Plan,
+    writer: str,
+    reader: str,
+    expected: datetime | None,
+    latest: dict[str, datetime],
+) -> float | None:
     """Return the age of the newest heartbeat seen on the other side; wait for this round's to appear."""
     key = heartbeat_key(plan, writer)
     give_up = ports.clock.now() + plan.sampling.timeout - timedelta(seconds=3 * POLL_S)
@@ -152,6 +164,8 @@ def _follow(ports: Ports, plan: Plan, writer: str, reader: str, expected: dateti
         now = ports.clock.now()
         if seen is not None and seen > now + CLOCKS_AGREE:  # of a clock far ahead: it would read as no lag
             seen = None
+        if seen is not None:
+            latest[pair(writer, reader)] = seen
         arrived = seen is not None and (expected is None or seen >= expected)
         if arrived or expected is None or now >= give_up:
             return None if seen is None else max(0.0, (now - seen).total_seconds())
