@@ -5,7 +5,7 @@ SCENARIO ?= region-outage
 JOBS ?= 1
 SEEDS ?= 200000
 KILLS ?= 500
-ROUNDS ?= 5
+ROUNDS ?= 1
 DEV := .venv/dev/bin
 SAM := .venv/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
@@ -48,13 +48,13 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 test: setup      ## every test, 10,000 simulated worlds and two rehearsals among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest --seeds 10000
 
-mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices? -> docs/promises.md
+mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices, and when? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
 
 drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list JOBS=1
 	$(DEV)/python -m drill $(SCENARIO) --jobs $(JOBS)
 
-soak: setup      ## hours: SEEDS=200000 worlds, double crashes, 90 days of ticks, KILLS=500 real kills, ROUNDS=5 of all scenarios
+soak: setup      ## hours: SEEDS=200000 worlds, double crashes, 90 days of ticks, KILLS=500 real kills, ROUNDS=1 of all scenarios
 	$(DEV)/python -m tests.soak --seeds $(SEEDS) --kills $(KILLS) --rounds $(ROUNDS) --jobs $(JOBS)
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md

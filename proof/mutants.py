@@ -3,11 +3,11 @@
     --only 7 --only 12          these faults alone, without the control and without writing the document
     --seeds 1000                worlds that the simulation plays against each fault
     --jobs 2                    faults side by side
-    --own                       each fault meets the layer that it names alone: sooner done
+    --all                       each fault meets the tests and the simulation too: three times as long
 
-Each fault (`proof/faults/`) is applied to a copy of the working tree. The copy meets the layer of proof that
-the fault names, and the tests and the simulation, so that the table tells which of them notices what. A copy
-without any fault meets the same layers first: where that one fails, nothing that follows would mean anything.
+Each fault (`proof/faults/`) is applied to a copy of the working tree, and the copy meets the layer of proof
+that the fault names. A copy without any fault meets the same layers first: where that one fails, nothing that
+follows would mean anything. With --all the table tells what the other layers notice as well.
 
 Writes build/mutants.json and the table in docs/promises.md. Exit code 0: each fault is caught by the layer it
 names; 1: one is not, or its patch does not apply; 2: the tree itself fails, or bad arguments.
@@ -44,13 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, action="append", default=[], metavar="NN")
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--own", action="store_true")
+    parser.add_argument("--all", action="store_true")
     options = parser.parse_args(arguments)
     faults = [fault for fault in read_faults() if not options.only or fault.number in options.only]
     if not faults or options.seeds < 1 or options.jobs < 1:
         parser.error("--only: a fault's number; --seeds, --jobs: 1 or more")
     console = Console(width=None if sys.stdout.isatty() else 180)
-    return run(faults, options.seeds, options.jobs, console, whole=not options.only, own=options.own)
+    return run(faults, options.seeds, options.jobs, console, whole=not options.only, own=not options.all)
 
 
 def run(

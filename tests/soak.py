@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=500, help="real processes to kill")
     parser.add_argument("--days", type=int, default=90, help="days of one-minute ticks")
     parser.add_argument("--stride", type=int, default=1, help="of the double crashes: every n-th pair")
-    parser.add_argument("--rounds", type=int, default=5, help="of all scenarios of the rehearsal")
+    parser.add_argument("--rounds", type=int, default=1, help="of all scenarios of the rehearsal")
     parser.add_argument("--jobs", type=int, default=1, help="rehearsals side by side")
     options = parser.parse_args(arguments)
     freezes = max(options.kills // 5, 1)

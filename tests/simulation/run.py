@@ -322,7 +322,8 @@ class World:
 
     def _come_to_rest(self) -> None:
         limit = CHAOS_S + REST_WITHIN_S
-        self.scheduler.run(self.scheduler.now + TICK_S / 2)  # between two ticks nothing is on its way
+        between = TICK_S * (self.scheduler.now // TICK_S + 0.5)  # two ticks: nothing is on its way
+        self.scheduler.run(between if between > self.scheduler.now else between + TICK_S)
         while self.scheduler.now < limit and not self._is_at_rest():
             self.scheduler.run(self.scheduler.now + TICK_S)
         why = self._restless()
