@@ -8,7 +8,7 @@ from pathlib import Path
 from region_failover.domain.plan import FailbackMode
 from region_failover.domain.state import Step, StepKind
 from region_failover.domain.zone import snapshot_from_json
-from region_failover.service.switches import write_parameter
+from region_failover.service.parameters import write_parameter
 from tests.fakes import EAST, PARAMETER, PLAN, WEST, ZONE, World, with_policy
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"

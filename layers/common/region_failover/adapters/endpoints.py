@@ -8,7 +8,7 @@ from typing import Any
 
 import urllib3
 
-from region_failover.adapters.symptoms import causes, symptom_of
+from region_failover.adapters.symptoms import symptom_of, wrapped_symptom
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.symptom import Kind, Symptom
 
@@ -50,15 +50,15 @@ class Endpoints:
 def _symptom(error: Exception) -> Symptom:
     """Return what a urllib3 error shows (its tree: urllib3.exceptions)."""
     kinds = (
-        (urllib3.exceptions.NameResolutionError, Kind.NO_SUCH_NAME),
         (urllib3.exceptions.NewConnectionError, Kind.REFUSED),  # of the TimeoutErrors, in urllib3's tree
         (urllib3.exceptions.TimeoutError, Kind.TIMEOUT),
         (urllib3.exceptions.SSLError, Kind.TLS),
         (urllib3.exceptions.LocationParseError, Kind.SETTINGS),
         (urllib3.exceptions.ProtocolError, Kind.REFUSED),
     )
-    if any(isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError) for below in causes(error)):
-        return Symptom(Kind.REFUSED, detail=str(error)[:300])  # hung up in the middle of the handshake
+    wrapped = wrapped_symptom(error)
+    if wrapped is not None:
+        return wrapped
     for kind_of_error, kind in kinds:
         if isinstance(error, kind_of_error):
             return Symptom(kind, detail=str(error)[:300])

@@ -36,18 +36,26 @@ def symptom_of(error: BaseException) -> Symptom:
         found = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return Symptom(Kind.API, str(found.get("Code", "")), int(status), error.operation_name)
-    for below in causes(error):  # name resolution and a cut-off handshake come wrapped in other errors
-        if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
-            return Symptom(Kind.NO_SUCH_NAME, detail=_short(error))
-        if isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return Symptom(Kind.REFUSED, detail=_short(error))
+    wrapped = wrapped_symptom(error)
+    if wrapped is not None:
+        return wrapped
     for types, kind in _KINDS:
         if isinstance(error, types):
             return Symptom(kind, detail=_short(error))
     return Symptom(Kind.UNKNOWN, detail=f"{type(error).__name__}: {_short(error)}")
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def wrapped_symptom(error: BaseException) -> Symptom | None:
+    """Return what libraries wrap in errors that say less: a name not found, a handshake hung up on."""
+    for below in _causes(error):
+        if isinstance(below, socket.gaierror) or type(below).__name__ == "NameResolutionError":
+            return Symptom(Kind.NO_SUCH_NAME, detail=_short(error))
+        if isinstance(below, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return Symptom(Kind.REFUSED, detail=_short(error))
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what is below it, however a library has wrapped it."""
     waiting: list[object] = [error]
     seen: set[int] = set()

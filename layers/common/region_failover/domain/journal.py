@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.state import (
-    CLOCKS_AGREE,
     LATE_WRITERS_WITHIN,
     LEASE,
     SETTLED,
@@ -34,6 +33,7 @@ from region_failover.domain.state import (
     StepStatus,
     Transition,
     is_recent,
+    is_running,
 )
 
 # A topic that takes nothing for weeks must not fill the record (400 KB is the most that DynamoDB keeps in an
@@ -210,7 +210,7 @@ def claim_step(
 
 def _is_claimed(step: Step, now: datetime) -> bool:
     until = step.claimed_until if step.status is StepStatus.DOING else None
-    return until is not None and now < until <= now + STEP_LEASE + CLOCKS_AGREE
+    return until is not None and is_running(until, now, STEP_LEASE)
 
 
 def mark_sent(state: PlanState, epoch: int, key: str, change_id: str, now: datetime) -> PlanState | None:

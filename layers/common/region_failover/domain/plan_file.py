@@ -30,6 +30,7 @@ from region_failover.domain.plan import (
     SsmParameter,
 )
 from region_failover.domain.toml_table import Table
+from region_failover.domain.zone import canonical
 
 LINODE_TTLS = (
     30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
@@ -104,7 +105,7 @@ def _check_whole(top: Table, plan: Plan) -> None:
     count = len(plan.route53_records) + len(plan.linode_records)
     if count > MOST_RECORDS:
         top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
-    route53 = [(r.zone_id, _canonical(r.name), r.type) for r in plan.route53_records]
+    route53 = [(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records]
     linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
     _unique(top, "switch.route53_record", route53)
     _unique(top, "switch.linode_record", linode)
@@ -123,10 +124,6 @@ def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> 
             f"at most {BATCH_ELEMENTS} values of {BATCH_CHARACTERS} characters in one batch of Route 53:"
             " fewer records of one zone in one plan",
         )
-
-
-def _canonical(name: str) -> str:
-    return name.rstrip(".").lower()
 
 
 def _unique(top: Table, key: str, found: list[Any]) -> None:

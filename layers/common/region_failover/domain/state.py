@@ -28,9 +28,19 @@ LATE_WRITERS_WITHIN = timedelta(minutes=15)
 CLOCKS_AGREE = timedelta(seconds=30)
 
 
+def is_ahead(at: datetime, now: datetime) -> bool:
+    """Return whether a time that another worker has written lies further ahead than clocks may differ."""
+    return at > now + CLOCKS_AGREE
+
+
 def is_recent(at: datetime, now: datetime, limit: timedelta) -> bool:
     """Return whether a time that another worker may have written is at most `limit` old, and credible."""
-    return -CLOCKS_AGREE <= now - at <= limit
+    return now - at <= limit and not is_ahead(at, now)
+
+
+def is_running(until: datetime, now: datetime, lasts: timedelta) -> bool:
+    """Return whether a lease of that length has not ended; an end later than any can have is not believed."""
+    return now < until and not is_ahead(until, now + lasts)
 
 
 class Direction(StrEnum):
@@ -100,8 +110,8 @@ class Lease:
     until: datetime
 
     def is_held(self, now: datetime) -> bool:
-        """Return whether it has not ended; one that ends later than any lease can is not believed."""
-        return now < self.until <= now + LEASE + CLOCKS_AGREE
+        """Return whether it has not ended, credibly."""
+        return is_running(self.until, now, LEASE)
 
 
 @dataclass(frozen=True, slots=True)

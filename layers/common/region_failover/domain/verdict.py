@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from region_failover.domain.plan import Sampling
-from region_failover.domain.state import CLOCKS_AGREE, is_recent
+from region_failover.domain.state import is_ahead, is_recent
 from region_failover.domain.symptom import TRANSPORT, Blame, Symptom, blame
 
 
@@ -113,7 +113,7 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: dat
     A sample older than the newest one known (a late or duplicated worker) adds nothing. What a clock ahead
     of ours has left is forgotten: else nothing could be added until that time has come.
     """
-    if known is None or known.last_at > now + CLOCKS_AGREE:
+    if known is None or is_ahead(known.last_at, now):
         return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why, sample.ours)
     if sample.at <= known.last_at:
         return known

@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from region_failover.domain.decision import Action
 from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.journal import remember_request
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.ports import Ports
-from region_failover.service.record import Deadline
+from region_failover.service.record import Deadline, Summary, change
 
 T = TypeVar("T")
 
@@ -30,11 +32,18 @@ def for_each_plan(
     plans: Sequence[Plan],
     triggers: Sequence[Trigger],
     deadline: Deadline,
-    flow: Callable[[Plan, Trigger], T],
-) -> list[T]:
+    flow: Callable[[Plan, Trigger], Summary],
+) -> list[Summary]:
     """Run a flow for every plan that a trigger speaks of, until the deadline; return what each came to."""
+
+    def run(plan: Plan, trigger: Trigger) -> Summary:
+        summary = flow(plan, trigger)
+        if trigger.manual and summary["action"] == Action.HOLD:  # no later delivery may carry it out (I20)
+            change(ports, plan.name, lambda state: remember_request(state, trigger.id))
+        return summary
+
     work = [(plan, trigger) for trigger in triggers for plan in _plans_of(trigger, plans)]
-    calls = [lambda plan=plan, trigger=trigger: flow(plan, trigger) for plan, trigger in work]
+    calls = [lambda plan=plan, trigger=trigger: run(plan, trigger) for plan, trigger in work]
     return all_or_first_error(ports, calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from region_failover.domain.decision import Decision, Reason, decide_failback, hold
+from region_failover.domain.journal import may_have_late_writers
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger
@@ -14,8 +15,9 @@ from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.failover import carry_out, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
-from region_failover.service.record import Deadline, answered, ensure_state, send_left_behind
-from region_failover.service.switches import pay_debts, undo_late_writes
+from region_failover.service.parameters import pay_debts, put_back
+from region_failover.service.record import Deadline, Summary, ensure_state, send_left_behind
+from region_failover.service.switches import request_linode_again
 from region_failover.service.transition import resume
 
 STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL})
@@ -27,7 +29,7 @@ def handle_failback(
     triggers: Sequence[Trigger],
     deadline: Deadline,
     maximum_age: timedelta,
-) -> list[dict[str, object]]:
+) -> list[Summary]:
     """Look after every plan that a trigger speaks of; return the decisions."""
     refuse_others(triggers, STARTED_BY, "a failback", but_not=Direction.FAILOVER)
     return for_each_plan(
@@ -35,15 +37,13 @@ def handle_failback(
         plans,
         triggers,
         deadline,
-        lambda plan, trigger: answered(
-            ports, plan, trigger, look_after(ports, plan, trigger, deadline, maximum_age)
-        ),
+        lambda plan, trigger: look_after(ports, plan, trigger, deadline, maximum_age),
     )
 
 
 def look_after(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
-) -> dict[str, object]:
+) -> Summary:
     """Look after one plan; return what was decided. Paused: no effect but a human's own (I17)."""
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
@@ -56,7 +56,7 @@ def look_after(
         return record(ports, plan, trigger, decision)
     if not state.paused:
         pay_debts(ports, plan, state)
-        undo_late_writes(ports, plan, state)
+        _undo_late_writes(ports, plan, state)
     if state.active == plan.regions.primary:
         return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
     seen, known = observe(ports, plan)
@@ -65,6 +65,18 @@ def look_after(
     return carry_out(
         ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILBACK, deadline
     )
+
+
+def _undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
+    """For a while after a move: put back what a late worker has written where it could not be refused (I2).
+
+    Parameters at once; Linode's records are looked at by `linode_dns`, which is asked again.
+    """
+    if not may_have_late_writers(state, ports.clock.now()):
+        return
+    put_back(ports, plan, state)
+    if plan.linode_records:
+        request_linode_again(ports, plan, state)
 
 
 def _go_on(ports: Ports, plan: Plan, state: PlanState, deadline: Deadline) -> Decision:

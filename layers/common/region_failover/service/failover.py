@@ -21,7 +21,7 @@ from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.judge import raise_alarm, record, situation_of
 from region_failover.service.observe import Observation, observe, pair
-from region_failover.service.record import Deadline, answered, ensure_state
+from region_failover.service.record import Deadline, Summary, ensure_state
 from region_failover.service.switches import obstacle, plan_steps
 from region_failover.service.transition import open_transition, survey
 
@@ -34,7 +34,7 @@ def handle_failover(
     triggers: Sequence[Trigger],
     deadline: Deadline,
     maximum_age: timedelta,
-) -> list[dict[str, object]]:
+) -> list[Summary]:
     """Judge every plan that a trigger speaks of; return the decisions."""
     refuse_others(triggers, STARTED_BY, "a failover", but_not=Direction.FAILBACK)
     return for_each_plan(
@@ -42,15 +42,13 @@ def handle_failover(
         plans,
         triggers,
         deadline,
-        lambda plan, trigger: answered(
-            ports, plan, trigger, fail_over(ports, plan, trigger, deadline, maximum_age)
-        ),
+        lambda plan, trigger: fail_over(ports, plan, trigger, deadline, maximum_age),
     )
 
 
 def fail_over(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
-) -> dict[str, object]:
+) -> Summary:
     """Judge one plan, and move it if the decision says so; return the decision's summary."""
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
@@ -84,7 +82,7 @@ def carry_out(
     decision: Decision,
     direction: Direction,
     deadline: Deadline,
-) -> dict[str, object]:
+) -> Summary:
     """Record a decision, then do it; what stands in its way is recorded too."""
     detail = ""
     zones = survey(ports, plan) if decision.moves else {}

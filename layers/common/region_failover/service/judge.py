@@ -11,7 +11,7 @@ from region_failover.domain.verdict import HealthRecord, is_down, is_settled
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, pair
 from region_failover.service.probe import tell_observer_fault
-from region_failover.service.record import tell
+from region_failover.service.record import Summary, tell
 
 
 def situation_of(
@@ -49,9 +49,9 @@ def record(
     situation: Situation | None = None,
     seen: Observation | None = None,
     detail: str = "",
-) -> dict[str, object]:
+) -> Summary:
     """Put a decision on record with all it was made from (I23); return its summary."""
-    summary: dict[str, object] = {
+    summary: Summary = {
         "plan": plan.name,
         "action": decision.action.value,
         "reason": decision.reason.value,

@@ -22,8 +22,9 @@ from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.judge import record
-from region_failover.service.record import Deadline, change, tell
-from region_failover.service.switches import finish, heading
+from region_failover.service.parameters import heading
+from region_failover.service.record import Deadline, Summary, change, tell
+from region_failover.service.switches import finish
 from region_failover.service.transition import try_complete
 
 # Four calls to Linode and their answers, with room.
@@ -36,7 +37,7 @@ def handle_linode(
     triggers: Sequence[Trigger],
     deadline: Deadline,
     maximum_age: timedelta,
-) -> list[dict[str, object]]:
+) -> list[Summary]:
     """Carry out the requests for Linode; return what became of each."""
     refuse_others(triggers, {Kind.SWITCH_REQUESTED}, "linode_dns")
     return for_each_plan(
@@ -50,7 +51,7 @@ def handle_linode(
 
 def switch_linode(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
-) -> dict[str, object]:
+) -> Summary:
     """Point a plan's records at the target of the epoch that the request names, if that epoch is open.
 
     A request of another epoch, one already carried out, or one too old has no effect.
@@ -58,15 +59,16 @@ def switch_linode(
     if is_stale(trigger, ports.clock.now(), maximum_age):
         return record(ports, plan, trigger, hold(Reason.STALE_EVENT))
     key = Step(StepKind.LINODE, "records").key
-    found = ports.together([lambda: _read_all(ports, plan)], timedelta(seconds=deadline.remaining_s()))[0]
-    before = found if isinstance(found, str) else ""
+    there = _read_all(ports, plan, deadline)
+    known = [asdict(record) for record in there if isinstance(record, LinodeRecordState)]
+    before = json.dumps(known, sort_keys=True) if len(known) == len(there) else ""
     claimed = change(
         ports,
         plan.name,
         lambda state: claim_step(state, trigger.epoch, key, ports.owner, before, ports.clock.now()),
     )
     if claimed is None or claimed.transition is None:
-        return _undo_late_writes(ports, plan, trigger, deadline)
+        return _undo_late_writes(ports, plan, trigger, there, deadline)
     role = plan.regions.role(claimed.transition.target)
     problem = _point_all(ports, plan.linode_records, role, deadline)
     status = StepStatus.FAILED if problem else StepStatus.DONE
@@ -79,14 +81,18 @@ def switch_linode(
     return {"plan": plan.name, "epoch": trigger.epoch, "step": key, "status": status.value, "detail": problem}
 
 
-def _undo_late_writes(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> dict[str, object]:
+def _undo_late_writes(
+    ports: Ports,
+    plan: Plan,
+    trigger: Trigger,
+    there: Sequence[LinodeRecordState | Exception],
+    deadline: Deadline,
+) -> Summary:
     """Put back what a late worker has written, if this epoch is the newest and was completed lately (I2).
 
     The record is read after Linode's, directly before the write. Where nothing is wrong nothing is done: a
     newer epoch's records are its own executor's.
     """
-    calls = [lambda wanted=wanted: _the_one(ports, wanted) for wanted in plan.linode_records]
-    there = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 0.0)))
     state = ports.store.load_state(plan.name)
     newest = state is not None and state.epoch == trigger.epoch
     if state is None or not newest or not may_have_late_writers(state, ports.clock.now()):
@@ -100,9 +106,9 @@ def _undo_late_writes(ports: Ports, plan: Plan, trigger: Trigger, deadline: Dead
     return {"plan": plan.name, "epoch": trigger.epoch, "status": "looked at again", "detail": problem}
 
 
-def _read_all(ports: Ports, plan: Plan) -> str:
-    found = [asdict(_the_one(ports, wanted)) for wanted in plan.linode_records]
-    return json.dumps(found, sort_keys=True)
+def _read_all(ports: Ports, plan: Plan, deadline: Deadline) -> list[LinodeRecordState | Exception]:
+    calls = [lambda wanted=wanted: _the_one(ports, wanted) for wanted in plan.linode_records]
+    return ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 0.0)))
 
 
 def _the_one(ports: Ports, wanted: LinodeRecord) -> LinodeRecordState:

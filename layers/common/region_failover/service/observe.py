@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
-from region_failover.domain.state import CLOCKS_AGREE
+from region_failover.domain.state import is_ahead
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
     CheckResult,
@@ -162,7 +162,7 @@ def _follow(
     while True:
         seen = ports.tables.read_heartbeat(reader, key)
         now = ports.clock.now()
-        if seen is not None and seen > now + CLOCKS_AGREE:  # of a clock far ahead: it would read as no lag
+        if seen is not None and is_ahead(seen, now):  # of a clock far ahead: it would read as no lag
             seen = None
         if seen is not None:
             latest[pair(writer, reader)] = seen

@@ -12,7 +12,7 @@ from region_failover.domain.verdict import Health, HealthRecord, is_down
 from region_failover.ports import Ports
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.observe import Observation, look, remember
-from region_failover.service.record import Deadline, load_state, send_left_behind, tell
+from region_failover.service.record import Deadline, Summary, load_state, send_left_behind, tell
 
 # A round of a plan, with its writes, never takes longer than this many of its check timeouts.
 ROUND_TIMEOUTS = 6
@@ -20,13 +20,13 @@ ROUND_TIMEOUTS = 6
 
 def handle_probe(
     ports: Ports, plans: Sequence[Plan], triggers: Sequence[Trigger], deadline: Deadline, _: timedelta
-) -> list[dict[str, object]]:
+) -> list[Summary]:
     """Sample for one tick; only the schedule (or a test of it by hand, with the same event) starts this."""
     refuse_others(triggers, {Kind.SCHEDULE}, "the probe")
     return run_probe(ports, plans, deadline)
 
 
-def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[dict[str, object]]:
+def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[Summary]:
     """Sample all plans until the tick is over; return the last round of each.
 
     A plan is sampled every `sampling.every`, and every `sampling.quick_every` while its evidence is not
@@ -34,7 +34,7 @@ def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[d
     """
     due = {plan.name: ports.clock.now() for plan in plans}
     announced: set[str] = set()
-    last: dict[str, dict[str, object]] = {}
+    last: dict[str, Summary] = {}
     while True:
         now = ports.clock.now()
         ready = [plan for plan in plans if due[plan.name] <= now]
@@ -48,13 +48,13 @@ def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[d
         ports.clock.sleep(max(wait, 0.0))
 
 
-def _rounds(ports: Ports, plans: Sequence[Plan], announced: set[str]) -> list[dict[str, object]]:
+def _rounds(ports: Ports, plans: Sequence[Plan], announced: set[str]) -> list[Summary]:
     timeout = max((plan.sampling.timeout for plan in plans), default=timedelta(0)) * ROUND_TIMEOUTS
     calls = [lambda plan=plan: sample_plan(ports, plan, announced) for plan in plans]
     return all_or_first_error(ports, calls, timeout + timedelta(seconds=10))
 
 
-def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> dict[str, object]:
+def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> Summary:
     """Take one round of a plan: metrics first (they must not depend on the state table), then the record.
 
     Puts `Region Unhealthy` once per tick (`announced`) while the active Region is decidedly down.

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from region_failover.domain.decision import Action
 from region_failover.domain.errors import ConfigurationError, RemoteFailure, StateConflict, StateUnavailable
-from region_failover.domain.journal import add_notice, drop_notice, notice_of, remember_request
+from region_failover.domain.journal import add_notice, drop_notice, notice_of
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import Notice, PlanState, Transition, initial_state, is_recent
-from region_failover.domain.trigger import Trigger
 from region_failover.domain.zone import (
     Change,
     ChangeAction,
@@ -26,6 +24,9 @@ from region_failover.ports import Ports
 
 # Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
 ATTEMPTS = 20
+
+# What a flow came to for one plan, for whoever called: 'plan', and where it judged 'action' and 'reason'.
+Summary = dict[str, object]
 
 # A notice is sent by whoever added it; a tick sends those that were left behind.
 LEFT_BEHIND = timedelta(seconds=60)
@@ -137,13 +138,6 @@ def _publish_fence(ports: Ports, plan: Plan, zone_id: str, state: PlanState) -> 
         ports.zones.submit(zone_id, (creation,), f"region-failover: {plan.name} starts at {state.active}")
     except Exception as error:  # the switch does without: it creates the fence itself
         ports.meter.log("fence not published", plan=plan.name, zone=zone_id, error=str(error))
-
-
-def answered(ports: Ports, plan: Plan, trigger: Trigger, summary: dict[str, object]) -> dict[str, object]:
-    """Return the summary; a human's request that was held is never carried out by another delivery (I20)."""
-    if trigger.manual and summary["action"] == Action.HOLD:
-        change(ports, plan.name, lambda state: remember_request(state, trigger.id))
-    return summary
 
 
 def tell(ports: Ports, plan: Plan, key: str, subject: str, text: str) -> None:

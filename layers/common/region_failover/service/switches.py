@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from region_failover.domain.decision import Reason
-from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
+from region_failover.domain.errors import FenceRefused, LeaseEnded
 from region_failover.domain.journal import (
     finish_step,
     mark_sent,
     may_act,
-    may_have_late_writers,
     retake_snapshot,
-    settle_owed,
     start_steps,
 )
 from region_failover.domain.plan import Plan, Role
@@ -42,9 +40,6 @@ from region_failover.ports import Ports
 from region_failover.service.record import Deadline, change
 
 INSYNC_POLL_S = 1.0
-
-# A parameter's write and read-back in a Region that hangs: two calls of one try each, with room.
-DEBTS_WITHIN = timedelta(seconds=10)
 
 
 def plan_steps(plan: Plan) -> tuple[Step, ...]:
@@ -261,80 +256,3 @@ def _request_linode(
             "at": ports.clock.now().isoformat(),
         },
     )
-
-
-def switch_parameter(ports: Ports, plan: Plan, transition: Transition, step: Step) -> None:
-    """Write the active Region's name into one Region's parameter; a Region left behind may owe it.
-
-    The copy in the Region that traffic leaves must stop nothing: it may be dead. It is made good later.
-    """
-    status, detail = StepStatus.DONE, ""
-    try:
-        write_parameter(ports, plan, step, transition.target, transition.epoch)
-    except (RemoteFailure, TimeoutError) as error:
-        may_wait = step.region != transition.target and transition.direction is Direction.FAILOVER
-        status, detail = (StepStatus.OWED if may_wait else StepStatus.FAILED), str(error)
-    finish(ports, plan, transition.epoch, step.key, status, detail)
-
-
-def write_parameter(ports: Ports, plan: Plan, step: Step, value: str, epoch: int) -> None:
-    """Write a parameter; then look whether a newer epoch has begun, and if so correct it.
-
-    SSM has no compare-and-swap: a worker frozen before its write may write after a newer one. It cannot be
-    refused, so it corrects itself; if it dies before, a tick does (`undo_late_writes`).
-    """
-    ports.parameters.write(step.region, step.subject, value)
-    state = ports.store.load_state(plan.name)
-    if state is not None and state.epoch > epoch:
-        ports.parameters.write(step.region, step.subject, heading(state))
-    elif ports.parameters.read(step.region, step.subject) != value:
-        raise TimeoutError(f"{step.subject} in {step.region} does not read back as {value}")
-
-
-def heading(state: PlanState) -> str:
-    """Return the Region that configuration shall name: a move's target, else the active one."""
-    return state.transition.target if state.transition else state.active
-
-
-def pay_debts(ports: Ports, plan: Plan, state: PlanState) -> None:
-    """Write the parameters that the last transition still owes, all at once; what fails again stays owed."""
-    calls = [lambda step=step: _pay(ports, plan, state, step) for step in state.owed]
-    for step, answer in zip(state.owed, ports.together(calls, DEBTS_WITHIN), strict=True):
-        if isinstance(answer, (RemoteFailure, TimeoutError)):
-            ports.meter.log("still owed", plan=plan.name, step=step.key, error=str(answer))
-        elif isinstance(answer, Exception):
-            raise answer
-        else:
-            ports.meter.log("made good", plan=plan.name, step=step.key)
-
-
-def undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
-    """For a while after a move: put back what a late worker has written where it could not be refused (I2).
-
-    Parameters are read and, where they name the plan's other Region, written; Linode's records are looked at
-    by `linode_dns`, which is asked again.
-    """
-    if not may_have_late_writers(state, ports.clock.now()):
-        return
-    owed = {step.key for step in state.owed}
-    steps = [s for s in plan_steps(plan) if s.kind is StepKind.SSM and s.key not in owed]
-    calls = [lambda step=step: _put_back(ports, plan, state, step) for step in steps]
-    for step, answer in zip(steps, ports.together(calls, DEBTS_WITHIN), strict=True):
-        if isinstance(answer, (RemoteFailure, TimeoutError)):
-            ports.meter.log("not looked at again", plan=plan.name, step=step.key, error=str(answer))
-        elif isinstance(answer, Exception):
-            raise answer
-    if plan.linode_records:
-        request_linode_again(ports, plan, state)
-
-
-def _put_back(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
-    if ports.parameters.read(step.region, step.subject) != plan.regions.other(state.active):
-        return
-    ports.meter.log("a late worker has written", plan=plan.name, step=step.key, epoch=state.epoch)
-    write_parameter(ports, plan, step, state.active, state.epoch)
-
-
-def _pay(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
-    write_parameter(ports, plan, step, state.active, state.epoch)
-    change(ports, plan.name, lambda found: settle_owed(found, state.epoch, step.key))

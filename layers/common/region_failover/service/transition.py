@@ -34,6 +34,7 @@ from region_failover.domain.verdict import Health
 from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation
+from region_failover.service.parameters import switch_parameter
 from region_failover.service.record import Deadline, change, send, tell
 from region_failover.service.switches import (
     finish,
@@ -42,7 +43,6 @@ from region_failover.service.switches import (
     read_zone,
     request_linode,
     start,
-    switch_parameter,
     switch_zone,
 )
 
