@@ -185,6 +185,10 @@ class Sequential:
 class MemoryStore:
     """A state table in memory; the compare-and-swap is exact, and records pass through the codec."""
 
+    dump = staticmethod(dump)
+    load_state_text = staticmethod(load_state)
+    load_health_text = staticmethod(load_health)
+
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.available = True
@@ -196,7 +200,7 @@ class MemoryStore:
 
     def load_state(self, plan: str) -> PlanState | None:
         found = self._around("store.load_state", lambda: self.states.get(plan))
-        return load_state(found[1]) if found else None
+        return self.load_state_text(found[1]) if found else None
 
     def save_state(self, state: PlanState, expected: int, ended: Transition | None = None) -> bool:
         def save() -> bool:
@@ -204,23 +208,23 @@ class MemoryStore:
                 return False
             if ended is not None and (state.plan, ended.epoch, ended.started_at) in self.history:
                 return False
-            self.states[state.plan] = (state.version, dump(state))
+            self.states[state.plan] = (state.version, self.dump(state))
             self.epochs.append(state.epoch)
             if ended is not None:
-                self.history[state.plan, ended.epoch, ended.started_at] = dump(ended)
+                self.history[state.plan, ended.epoch, ended.started_at] = self.dump(ended)
             return True
 
         return self._around("store.save_state", save)
 
     def load_health(self, plan: str) -> HealthRecord | None:
         found = self._around("store.load_health", lambda: self.healths.get(plan))
-        return load_health(found[1]) if found else None
+        return self.load_health_text(found[1]) if found else None
 
     def save_health(self, record: HealthRecord, expected: int) -> bool:
         def save() -> bool:
             if self.healths.get(record.plan, (0, ""))[0] != expected:
                 return False
-            self.healths[record.plan] = (record.version, dump(record))
+            self.healths[record.plan] = (record.version, self.dump(record))
             return True
 
         return self._around("store.save_health", save)

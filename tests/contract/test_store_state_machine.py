@@ -33,21 +33,12 @@ from drill.emulator import Emulator
 from region_failover.adapters.state_table import StateTable
 from region_failover.domain.codec import dump
 from region_failover.domain.errors import StateUnavailable
-from region_failover.domain.state import (
-    Direction,
-    Lease,
-    Notice,
-    Phase,
-    PlanState,
-    Step,
-    StepKind,
-    StepStatus,
-    Transition,
-)
-from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.state import PlanState, Transition
+from region_failover.domain.verdict import HealthRecord
 from region_failover.ports import StateStore
 from tests.cloud import STATE_TABLE, client, make_table
 from tests.fakes import WEST, MemoryStore
+from tests.strategies import HEALTHS, STATES, TEXT, TIMES, TRANSITIONS
 
 T = TypeVar("T")
 
@@ -61,83 +52,21 @@ MISHAPS = ("none", "none", "none", "lost", "unsent", "unanswered")
 # What another worker may expect, relative to the version that is there: right, stale, future.
 EXPECTATIONS = (0, 0, 0, -1, 1, 7)
 
-times = st.datetimes(
-    min_value=datetime(2020, 1, 1),  # noqa: DTZ001 (the strategy adds the zone)
-    max_value=datetime(2060, 1, 1),  # noqa: DTZ001
-    timezones=st.just(UTC),
-)
-maybe_times = st.none() | times
-text = st.text(st.characters(codec="utf-8"), max_size=8)
-seconds = st.floats(0, 1e9, allow_nan=False)
-regions = st.sampled_from(["us-east-1", "us-west-2", "eu-central-1"])
-
-steps = st.builds(
-    Step,
-    kind=st.sampled_from(StepKind),
-    subject=text,
-    region=regions | st.just(""),
-    status=st.sampled_from(StepStatus),
-    attempts=st.integers(0, 50),
-    owner=text,
-    claimed_until=maybe_times,
-    before=text,
-    change_id=text,
-    detail=text,
-    sent_at=maybe_times,
-    done_at=maybe_times,
-)
+# Few epochs and moments, so that the same transition ends twice.
 transitions = st.builds(
-    Transition,
-    epoch=st.integers(1, 3),  # few, so that the same one ends twice
-    direction=st.sampled_from(Direction),
-    source=regions,
-    target=regions,
-    reason=text,
-    manual=st.booleans(),
+    replace,
+    TRANSITIONS,
+    epoch=st.integers(1, 3),
     started_at=st.sampled_from([datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]),
-    detected_at=maybe_times,
-    verified_at=times,
-    lease=st.builds(Lease, owner=text, until=times),
-    steps=st.lists(steps, max_size=3).map(tuple),
-    loss_s=st.none() | seconds,
-    ended_at=maybe_times,
-    outcome=text,
 )
 states = st.builds(
-    PlanState,
+    replace,
+    STATES,
     plan=st.sampled_from(PLANS),
     version=st.just(0),
-    epoch=st.integers(0, 2**40),
-    active=regions,
-    phase=st.sampled_from(Phase),
     transition=st.none() | transitions,
-    cooldown_until=maybe_times,
-    paused=st.booleans(),
-    owed=st.lists(steps, max_size=2).map(tuple),
-    outbox=st.lists(st.builds(Notice, key=text, subject=text, text=text, at=times), max_size=2).map(tuple),
-    noticed=st.dictionaries(text, times, max_size=2),
-    proposal=text,
-    requests=st.lists(text, max_size=2).map(tuple),
 )
-healths = st.builds(
-    HealthRecord,
-    plan=st.sampled_from(PLANS),
-    version=st.just(0),
-    regions=st.dictionaries(
-        regions,
-        st.builds(
-            RegionHealth,
-            health=st.sampled_from(Health),
-            since=times,
-            last_at=times,
-            recent=st.lists(st.sampled_from(Health), max_size=3).map(tuple),
-            why=text,
-            ours=st.booleans(),
-        ),
-        max_size=2,
-    ),
-    lags=st.dictionaries(text, seconds, max_size=2),
-)
+healths = st.builds(replace, HEALTHS, plan=st.sampled_from(PLANS), version=st.just(0))
 
 
 class Subject:
@@ -307,7 +236,7 @@ class StoreMachine(RuleBasedStateMachine):
         if allowed and how != "unsent":
             self.health[record.plan] = record
 
-    @rule(plan=st.sampled_from(PLANS), reason=text, at=times, how=st.sampled_from(MISHAPS))
+    @rule(plan=st.sampled_from(PLANS), reason=TEXT, at=TIMES, how=st.sampled_from(MISHAPS))
     def record_a_decision(self, plan: str, reason: str, at: datetime, how: str) -> None:
         self.touched, self.writers = plan, 0
         self._attempt(lambda: self.store.record_decision(plan, at, {"reason": reason, "at": at}), how)

@@ -27,7 +27,7 @@ from proof.history import (
 )
 from region_failover.domain.codec import dump, load_health, load_state
 from region_failover.domain.plan import Plan
-from region_failover.domain.state import PlanState, Transition
+from region_failover.domain.state import PlanState
 from region_failover.domain.verdict import HealthRecord
 from region_failover.domain.zone import RecordSet
 from region_failover.ports import Ports
@@ -66,43 +66,12 @@ def text_of(record: Any) -> str:
     return text
 
 
-_load_state = lru_cache(maxsize=1024)(load_state)
-_load_health = lru_cache(maxsize=1024)(load_health)
-
-
 class TextStore(MemoryStore):
     """The fake of the state table, made fast: records are frozen, so equal texts may share one."""
 
-    def load_state(self, plan: str) -> PlanState | None:
-        found = self._around("store.load_state", lambda: self.states.get(plan))
-        return _load_state(found[1]) if found else None
-
-    def save_state(self, state: PlanState, expected: int, ended: Transition | None = None) -> bool:
-        def save() -> bool:
-            if self.states.get(state.plan, (0, ""))[0] != expected:
-                return False
-            if ended is not None and (state.plan, ended.epoch, ended.started_at) in self.history:
-                return False
-            self.states[state.plan] = (state.version, text_of(state))
-            self.epochs.append(state.epoch)
-            if ended is not None:
-                self.history[state.plan, ended.epoch, ended.started_at] = text_of(ended)
-            return True
-
-        return self._around("store.save_state", save)
-
-    def load_health(self, plan: str) -> HealthRecord | None:
-        found = self._around("store.load_health", lambda: self.healths.get(plan))
-        return _load_health(found[1]) if found else None
-
-    def save_health(self, record: HealthRecord, expected: int) -> bool:
-        def save() -> bool:
-            if self.healths.get(record.plan, (0, ""))[0] != expected:
-                return False
-            self.healths[record.plan] = (record.version, text_of(record))
-            return True
-
-        return self._around("store.save_health", save)
+    dump = staticmethod(text_of)
+    load_state_text = staticmethod(lru_cache(maxsize=1024)(load_state))
+    load_health_text = staticmethod(lru_cache(maxsize=1024)(load_health))
 
 
 def _asked(operation: str, arguments: Any, named: Any) -> Entry:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from region_failover.domain.codec import dump, load_health, load_state, load_transition
 from region_failover.domain.state import (
@@ -18,84 +17,11 @@ from region_failover.domain.state import (
     PlanState,
     Step,
     StepKind,
-    StepStatus,
     Transition,
 )
 from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
 from tests.fakes import EAST, NOON, WEST
-
-TIMES = st.datetimes(
-    min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
-)  # fmt: skip
-TEXT = st.text(max_size=12)
-REGIONS = st.sampled_from([EAST, WEST])
-STEPS = st.builds(
-    Step,
-    kind=st.sampled_from(StepKind),
-    subject=TEXT,
-    region=TEXT,
-    status=st.sampled_from(StepStatus),
-    attempts=st.integers(0, 9),
-    owner=TEXT,
-    claimed_until=st.none() | TIMES,
-    before=TEXT,
-    change_id=TEXT,
-    detail=TEXT,
-    sent_at=st.none() | TIMES,
-    done_at=st.none() | TIMES,
-)
-SOME_STEPS = st.lists(STEPS, max_size=3).map(tuple)
-TRANSITIONS = st.builds(
-    Transition,
-    epoch=st.integers(0, 10**6),
-    direction=st.sampled_from(Direction),
-    source=REGIONS,
-    target=REGIONS,
-    reason=TEXT,
-    manual=st.booleans(),
-    started_at=TIMES,
-    detected_at=st.none() | TIMES,
-    lease=st.builds(Lease, owner=TEXT, until=TIMES),
-    steps=SOME_STEPS,
-    loss_s=st.none() | st.floats(0, 1e6),
-    ended_at=st.none() | TIMES,
-    outcome=TEXT,
-)
-STATES = st.builds(
-    PlanState,
-    plan=TEXT,
-    version=st.integers(0, 10**6),
-    epoch=st.integers(0, 10**6),
-    active=REGIONS,
-    phase=st.sampled_from(Phase),
-    transition=st.none() | TRANSITIONS,
-    cooldown_until=st.none() | TIMES,
-    paused=st.booleans(),
-    owed=SOME_STEPS,
-    outbox=st.lists(st.builds(Notice, key=TEXT, subject=TEXT, text=TEXT, at=TIMES), max_size=2).map(tuple),
-    noticed=st.dictionaries(TEXT, TIMES, max_size=3),
-    proposal=TEXT,
-    requests=st.lists(TEXT, max_size=2).map(tuple),
-    moved_at=st.none() | TIMES,
-)
-HEALTHS = st.builds(
-    HealthRecord,
-    plan=TEXT,
-    version=st.integers(0, 10**6),
-    regions=st.dictionaries(
-        REGIONS,
-        st.builds(
-            RegionHealth,
-            health=st.sampled_from(Health),
-            since=TIMES,
-            last_at=TIMES,
-            recent=st.lists(st.sampled_from(Health), max_size=5).map(tuple),
-            why=TEXT,
-            ours=st.booleans(),
-        ),
-    ),
-    lags=st.dictionaries(TEXT, st.floats(0, 1e6), max_size=2),
-)
+from tests.strategies import HEALTHS, STATES, TRANSITIONS
 
 
 @given(STATES)
