@@ -69,7 +69,7 @@ class Judge:
             ("call", "tables.write_heartbeat"): self._check,
             ("call", "endpoints.get"): self._check,
             ("call", "tables.read_heartbeat"): self._look,
-            ("call", "store.load_health"): self._give_up,
+            ("call", "store.load_health"): self._go_on,
             ("call", "zones.submit"): self._submit,
             ("call", "parameters.write"): self._write,
             ("call", "linode.point"): self._point,
@@ -171,6 +171,12 @@ class Judge:
         for answer in worker.pending:
             answer.gave_up = answer.how == "pending"
         worker.pending.clear()
+
+    def _go_on(self, entry: Entry) -> None:
+        """Note that a worker has ended its round: what is answered later, it has not seen."""
+        self._give_up(entry)
+        worker = entry["worker"]
+        self.looked = {n: beat for n, beat in self.looked.items() if beat.call["worker"] != worker}
 
     def _look(self, entry: Entry) -> None:
         worker = self.facts.workers[entry["worker"]]

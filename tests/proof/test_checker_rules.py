@@ -546,6 +546,16 @@ def lost(loss_s: float | None, measured: bool) -> Story:
     return story.decide().claim(loss_s=loss_s)
 
 
+def lost_late(*, went_on: bool) -> Story:
+    """The heartbeat is answered; before, or after the worker has gone on without it."""
+    story = Story().begin().load().look()
+    number = story.call("a", "tables.read_heartbeat", region=WEST, key=f"orders#{EAST}")
+    if went_on:
+        story.ask("a", "store.load_health", plan="orders")
+    story.reply("a", "tables.read_heartbeat", number, at(-5.0))
+    return story.decide().claim(loss_s=None)
+
+
 def healthy_then(seconds: float) -> Story:
     return Story(active=WEST).healthy().after(seconds - 60).claimed()
 
@@ -900,6 +910,12 @@ CASES = [
     case("replication unknown the other way", "I14", lambda: measured(to_west=None), measured),
     case("replication slow", "I14", lambda: measured(to_west=31), lambda: measured(to_west=30)),
     case("a loss not recorded", "I14", lambda: lost(None, measured=True), lambda: lost(None, measured=False)),
+    case(
+        "a loss seen while its round lasted",
+        "I14",
+        lambda: lost_late(went_on=False),
+        lambda: lost_late(went_on=True),
+    ),
     case(
         "a heartbeat of a clock far ahead measured",
         "I14",
