@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -247,6 +248,44 @@ def test_what_a_dead_late_worker_wrote_into_a_parameter_is_put_back_by_a_tick(wo
     world.clock.advance(60)
     world.tick()
     assert world.parameters.values[WEST, PARAMETER] == WEST
+
+
+def a_move_begins(world: World) -> None:
+    world.edit_state(epoch=world.state.epoch + 1)
+
+
+def a_pause_begins(world: World) -> None:
+    world.edit_state(paused=True)
+
+
+@pytest.mark.parametrize("happens", [a_move_begins, a_pause_begins])
+def test_i2_the_record_is_read_directly_before_a_late_write_is_put_back(
+    world: World, happens: Callable[[World], None]
+) -> None:
+    """A newer epoch may have written it, and a pause stops all effects."""
+    moved(world)
+    world.repair_region(EAST)
+    world.tick()  # pays what is owed in the primary
+    world.parameters.values[WEST, PARAMETER] = EAST
+    world.faults.after("parameters.read", lambda: happens(world))
+    writes = len(world.parameters.writes)
+    world.clock.advance(60)
+    world.tick()
+    assert len(world.parameters.writes) == writes
+
+
+@pytest.mark.parametrize("happens", [a_move_begins, a_pause_begins])
+def test_i2_the_record_is_read_directly_before_a_debt_is_paid(
+    world: World, happens: Callable[[World], None]
+) -> None:
+    moved(world)
+    world.repair_region(EAST)
+    assert world.state.owed
+    writes = len(world.parameters.writes)
+    world.faults.after("store.load_state", lambda: happens(world))
+    world.clock.advance(60)
+    world.tick()
+    assert len(world.parameters.writes) == writes
 
 
 def test_what_is_right_is_only_looked_at(world: World) -> None:
