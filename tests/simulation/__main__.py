@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--seeds and --jobs: 1 or more")
     if options.seed is not None:
         return _replay(options.seed)
-    totals, failed, seconds = timed(options.first, options.seeds, options.jobs, int(options.stop))
+    stop_at = int(options.stop)
+    totals, failed, seconds = timed(options.first, options.seeds, options.jobs, stop_at, _say)
     for seed in list(dict.fromkeys(seed for seed, _ in failed))[: options.stories]:
         print(explain(seed, FOLDER))
     print(closing_line(totals, seconds))
@@ -45,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({"totals": totals, "failed": failed, "seconds": seconds}) + "\n")
     return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _replay(seed: int) -> int:

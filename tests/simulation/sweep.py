@@ -39,18 +39,25 @@ def judge(script: Script) -> Judged:
     return Judged(outcome, (*check(outcome.history.entries), *stuck))
 
 
-def sweep(first: int, count: int, jobs: int, stop_at: int = 0) -> tuple[Counter[str], list[tuple[int, str]]]:
+def sweep(
+    first: int, count: int, jobs: int, stop_at: int = 0, tell: Callable[[str], None] = lambda line: None
+) -> tuple[Counter[str], list[tuple[int, str]]]:
     """Judge `count` seeds from `first` on; return what happened in them, and (seed, what is wrong).
 
-    `stop_at`: end after so many failing seeds (0: never).
+    `stop_at`: end after so many failing seeds (0: never); `tell` hears of each violation, and of every tenth.
     """
     totals: Counter[str] = Counter()
     failed: list[tuple[int, str]] = []
     size = SMALL_CHUNK if stop_at else CHUNK
     chunks = [(start, min(size, first + count - start)) for start in range(first, first + count, size)]
     for counted, wrong in _each(chunks, jobs):
+        tenths = totals["seeds"] * 10 // count
         totals += counted
         failed += wrong
+        for seed, words in wrong:
+            tell(f"seed {seed}: {words}")
+        if totals["seeds"] * 10 // count > tenths:
+            tell(f"{totals['seeds']} of {count} seeds, violations {totals['violations']}")
         if stop_at and len(failed) >= stop_at:
             break
     return totals, sorted(failed)
@@ -159,9 +166,9 @@ def closing_line(totals: Counter[str], seconds: float) -> str:
 
 
 def timed(
-    first: int, count: int, jobs: int, stop_at: int = 0
+    first: int, count: int, jobs: int, stop_at: int = 0, tell: Callable[[str], None] = lambda line: None
 ) -> tuple[Counter[str], list[tuple[int, str]], float]:
     """Return a sweep and how many seconds it took."""
     started = time.monotonic()
-    totals, failed = sweep(first, count, jobs, stop_at)
+    totals, failed = sweep(first, count, jobs, stop_at, tell)
     return totals, failed, time.monotonic() - started
