@@ -58,7 +58,7 @@ def merge(world: World, first: Holdings, expect: str) -> History:
     entries = [
         e for e in entries if e["kind"] != "end" or e["worker"] in began
     ]  # killed before its first line
-    entries += _unanswered_effects(entries)
+    entries += unanswered_effects(entries)
     _move_effects(entries)
     entries.sort(key=lambda entry: float(entry["t"]))
     return compose(world.plan, START, {world.zone: _records(first)}, entries, _rest(world, expect))
@@ -201,16 +201,21 @@ def unanswered(entries: Iterable[Entry]) -> list[Entry]:
     return [e for e in found if e["kind"] == "call" and e["n"] not in answered]
 
 
-def _unanswered_effects(entries: list[Entry]) -> list[Entry]:
+def unanswered_effects(entries: list[Entry]) -> list[Entry]:
     """Return the effects of calls without a reply, as far as others saw them or nobody could tell."""
     found: list[Entry] = []
+    # A version is written once. Equal texts tell nothing: every worker makes the same first record.
+    written = {(e["op"], e["expected"]) for e in entries if e["kind"] == "effect" and e.get("saved")}
     for call in unanswered(entries):
         data = {k: v for k, v in call.items() if k not in {"n", "t", "kind", "clock"}}
         effect = {"kind": "effect", "n": (*call["n"], "effect"), "call": call["n"], "t": call["t"], **data}
         if call["op"] in _SAVES:
             load = _SAVES[call["op"]]
             seen = [e["t"] for e in entries if e["kind"] == "reply" and e.get("op") == load]
-            if any(e.get("result") == call["record"] for e in entries if e["kind"] == "reply"):
+            version = (call["op"], call["expected"])
+            is_there = any(e.get("result") == call["record"] for e in entries if e["kind"] == "reply")
+            if is_there and version not in written:
+                written.add(version)
                 found.append(effect | {"saved": True, "t": max(seen)})
         elif call["op"] == "zones.submit" and _took_effect(call, entries):
             found.append(effect | {"change_id": "", "t": entries[-1]["t"]})
