@@ -146,9 +146,15 @@ class SimulatedZones(FakeZones):
 
 
 class Store:
-    """The state table: compare-and-swap on the version, records as text."""
+    """The state table: compare-and-swap on the version, records as text.
 
-    def __init__(self) -> None:
+    `opened`: when the claim of each epoch took effect, in true time. What a worker wrote into it was read off
+    its own clock, and before it was perhaps frozen for minutes.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.opened: dict[int, float] = {}
         self.states: dict[str, tuple[int, str]] = {}
         self.healths: dict[str, tuple[int, str]] = {}
         self.history: dict[tuple[int, str], str] = {}
@@ -163,6 +169,8 @@ class Store:
                 return False
             self.history[key] = ended[1]
         self.states[state.plan] = (state.version, text)
+        if state.transition is not None:
+            self.opened.setdefault(state.epoch, self._scheduler.now)
         return True
 
     def save_health(self, record: HealthRecord, expected: int, text: str) -> bool:
@@ -200,7 +208,7 @@ class Cloud:
         self.healed = False
         self.on_kill: Callable[[Worker], None] = lambda worker: None
         faults = NoFaults()
-        self.store = Store()
+        self.store = Store(scheduler)
         self.tables = SimulatedTables(_FakeClock(scheduler), faults)  # type: ignore[arg-type]
         self.tables.lag = timedelta(seconds=0.02)
         self.zones = SimulatedZones(self)

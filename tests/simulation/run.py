@@ -316,7 +316,7 @@ class World:
         state = self.cloud.state()
         if state is None:
             self.stuck.append(("I18", "there is no record yet"))
-        elif state.transition and state.transition.started_at < NOON + timedelta(seconds=CHAOS_S):
+        elif state.transition and self.cloud.store.opened[state.epoch] < CHAOS_S:
             statuses = {step.key: step.status.value for step in state.transition.steps}
             self.stuck.append(("I18", f"epoch {state.epoch} is still open ({state.phase.value}, {statuses})"))
 
