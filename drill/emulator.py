@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 from botocore.config import Config
 
 from drill.layout import MINISTACK, ROOT
@@ -36,6 +38,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def end_family(process: subprocess.Popen[bytes], within_s: float = 10.0) -> None:
+    """End a process in order, then kill whatever it has started and left; return when all of it is gone."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    until = time.monotonic() + within_s
+    while any(map(_lives, family)) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Return whether a process runs still; one that nobody has buried does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
 class Emulator:
     """ministack with IAM enforcement on; its functions' calls go to `functions_endpoint`."""
 
@@ -48,7 +77,8 @@ class Emulator:
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
         self._session: Any = boto3.session.Session(aws_access_key_id=KEY, aws_secret_access_key=KEY)
-        self._state = tempfile.TemporaryDirectory(prefix="region-failover-drill-")
+        # What is left of it is nobody's outage: a file too many must not fail a rehearsal.
+        self._state = tempfile.TemporaryDirectory(prefix="region-failover-drill-", ignore_cleanup_errors=True)
         self.names = Names(Path(self._state.name))
         self.replication_pause = Path(self._state.name) / "replication-is-paused"
         self.connections = Path(self._state.name) / "connections"  # who opened which, and when
@@ -96,14 +126,9 @@ class Emulator:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it, and whatever it started."""
+        """End it, and whatever it started: a worker that lives on would write into what is being removed."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_family(self._process)
         self._state.cleanup()
 
     def client(self, service: str, region: str) -> Any:
