@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import subprocess
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 from botocore.config import Config
 
 from drill.layout import MINISTACK, ROOT
 from drill.names import Names
+from drill.processes import end_family
 
 KEY = "test"  # the emulator's root credentials; it accepts no others until a role is assumed
 READY_WITHIN_S = 60.0
@@ -36,33 +35,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def end_family(process: subprocess.Popen[bytes], within_s: float = 10.0) -> None:
-    """End a process in order, then kill whatever it has started and left; return when all of it is gone."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        family = []
-    process.terminate()
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
-    until = time.monotonic() + within_s
-    while any(map(_lives, family)) and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Return whether a process runs still; one that nobody has buried does not."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    return False
 
 
 class Emulator:

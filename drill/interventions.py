@@ -31,6 +31,7 @@ import psutil
 
 from drill.emulator import RigError
 from drill.faults import POLL_S, Call
+from drill.processes import is_alive
 
 Address = tuple[str, int]
 
@@ -160,9 +161,7 @@ class Worker:
 
     def is_alive(self) -> bool:
         """Return whether it is there, running or frozen."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return bool(self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE)
-        return False
+        return is_alive(self._process)
 
     def is_frozen(self) -> bool:
         """Return whether it is stopped."""

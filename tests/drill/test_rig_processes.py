@@ -1,4 +1,4 @@
-"""The embedded AWS is ended with all that it has started."""
+"""A process is ended with all that it has started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from drill.emulator import end_family
+from drill.processes import end_family
 
 # A parent whose child ignores SIGTERM; both sleep. The child says when it is ready, by its number.
 CHILD = """
