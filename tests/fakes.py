@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from region_failover.domain.approval import Approval
 from region_failover.domain.codec import dump, load_health, load_state, load_transition
 from region_failover.domain.decision import Situation
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
@@ -21,6 +22,7 @@ from region_failover.domain.state import Phase, PlanState, Transition
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import OWN_SOURCE, REGION_UNHEALTHY, SWITCH_REQUESTED, read_triggers
 from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.window import Opening
 from region_failover.domain.zone import (
     Change,
     ChangeAction,
@@ -729,5 +731,7 @@ def situation(**changes: Any) -> Situation:
         target_at=NOON,
         settled=True,
         lags_s=(0.5, 0.5),
+        opening=Opening.OPEN,
+        approval=Approval.NONE,
     )
     return replace(base, **changes)

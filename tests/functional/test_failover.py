@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from region_failover.domain.decision import Situation, decide_failover
+from region_failover.domain.codec import load_situation
+from region_failover.domain.decision import decide_failover
 from region_failover.domain.errors import ConfigurationError, MalformedEvent, RemoteFailure, StateUnavailable
 from region_failover.domain.plan import FailoverMode, Role
 from region_failover.domain.state import Phase
@@ -541,32 +542,9 @@ def test_a_recorded_decision_can_be_decided_again_from_the_record(world: World) 
     decided = [d for _, _, d in world.store.decisions if d["situation"]]
     assert {d["reason"] for d in decided} == {"active-healthy", "region-down"}
     for decision in decided:
-        situation = restored(decision["situation"])
+        situation = load_situation(decision["situation"])
         again = decide_failover(situation, PLAN.policy)
         assert (again.action.value, again.reason.value) == (decision["action"], decision["reason"])
-
-
-def restored(found: dict[str, object]) -> Situation:
-    def time(key: str) -> datetime | None:
-        return datetime.fromisoformat(str(found[key])) if found[key] else None
-
-    now, target_at = time("now"), time("target_at")
-    assert now is not None
-    assert target_at is not None
-    lags = found["lags_s"]
-    assert isinstance(lags, list)
-    return Situation(
-        **{
-            **found,
-            "now": now,
-            "target_at": target_at,
-            "cooldown_until": time("cooldown_until"),
-            "phase": Phase(str(found["phase"])),
-            "source": Health(str(found["source"])),
-            "target": Health(str(found["target"])),
-            "lags_s": (lags[0], lags[1]),
-        }  # type: ignore[arg-type]
-    )
 
 
 def test_every_invocation_leaves_a_decision_on_record(world: World) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from region_failover.domain.approval import Approval
 from region_failover.domain.decision import (
     LOUD,
     Action,
@@ -22,11 +23,13 @@ from region_failover.domain.decision import (
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
+from region_failover.domain.window import Opening
 from tests.fakes import NOON, situation
 
 S = timedelta(seconds=1)
 BY_HAND = Policy(failover=FailoverMode.MANUAL)
 AUTOMATIC = Policy(failback=FailbackMode.AUTOMATIC)
+APPROVED = Policy(failback=FailbackMode.APPROVAL)
 H, U, X = Health.HEALTHY, Health.UNHEALTHY, Health.UNKNOWN
 R = Reason
 
@@ -85,9 +88,23 @@ FAILBACKS = [
     ("cooling down", back(cooldown_until=NOON + S), AUTOMATIC, R.COOLDOWN),
     ("a transition is open", back(phase=Phase.MOVING), AUTOMATIC, R.IN_PROGRESS),
     ("a transition is halted", back(phase=Phase.NEEDS_OPERATOR), AUTOMATIC, R.NEEDS_OPERATOR),
+    ("outside of every window", back(opening=Opening.OUTSIDE), AUTOMATIC, R.OUTSIDE_WINDOW),
+    ("in a blackout", back(opening=Opening.BLACKOUT), AUTOMATIC, R.BLACKOUT),
+    ("in a blackout, a human asks", back(opening=Opening.BLACKOUT, manual=True), AUTOMATIC, R.OPERATOR_ASKED),
+    ("approved", back(approval=Approval.APPROVED), APPROVED, R.APPROVED),
+    ("nobody was asked yet", back(approval=Approval.NONE), APPROVED, R.AWAITING_APPROVAL),
+    ("nobody has answered", back(approval=Approval.PENDING), APPROVED, R.AWAITING_APPROVAL),
+    ("a human said no", back(approval=Approval.REJECTED), APPROVED, R.REJECTED),
+    ("a human said no, another asks", back(approval=Approval.REJECTED, manual=True), APPROVED, R.OPERATOR_ASKED),
+    ("approved, but outside of every window", back(approval=Approval.APPROVED, opening=Opening.OUTSIDE), APPROVED, R.OUTSIDE_WINDOW),
+    ("humans are asked before the window opens", back(opening=Opening.OUTSIDE), APPROVED, R.AWAITING_APPROVAL),
+    ("nobody is asked what does not hold anyway", back(settled=False), APPROVED, R.NOT_SETTLED),
+    ("approved, and relapsed since", back(settled=False, approval=Approval.APPROVED), APPROVED, R.NOT_SETTLED),
+    ("approved, and replication is slow by now", back(lags_s=(99.0, 0.5), approval=Approval.APPROVED), APPROVED, R.LAG_TOO_HIGH),
+    ("a no to a failback that needs no yes", back(approval=Approval.REJECTED), AUTOMATIC, R.PRIMARY_SETTLED),
 ]  # fmt: skip
 
-MOVES = {R.REGION_DOWN, R.OPERATOR_ASKED, R.PRIMARY_SETTLED}
+MOVES = {R.REGION_DOWN, R.OPERATOR_ASKED, R.PRIMARY_SETTLED, R.APPROVED}
 # Reasons that the flows give, not the rules (tests/functional reaches each of them).
 BY_THE_FLOWS = {
     R.LOST_THE_CLAIM, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
@@ -146,6 +163,8 @@ def situations() -> Iterator[Situation]:
                     target_at=NOON if fresh else NOON - 2 * VERIFIED_WITHIN,
                     settled=settled,
                     lags_s=lags,
+                    opening=Opening.OPEN,
+                    approval=Approval.NONE,
                 )
 
 

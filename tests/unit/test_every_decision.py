@@ -1,7 +1,7 @@
 """Every decision there is: the whole product of what decides, against what the invariants demand of it.
 
 Nothing is sampled: each input takes every value that can make a difference (both sides of each limit and
-the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 373,248
+the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 552,960
 decisions. What must hold is said three times over, none of them in the words of `domain/decision.py`:
 
 - RULES: what each invariant asks of a move. A move breaks none; a hold breaks at least one. So nothing
@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from region_failover.domain.approval import Approval
 from region_failover.domain.decision import (
     LOUD,
     Action,
@@ -33,6 +34,7 @@ from region_failover.domain.decision import (
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
+from region_failover.domain.window import Opening
 from tests.fakes import NOON
 
 US = timedelta(microseconds=1)
@@ -56,11 +58,29 @@ EVERY: Axes = {
     "target_at": (NOON - VERIFIED_WITHIN, NOON - VERIFIED_WITHIN - US, NOON + US),
     "settled": (True, False),
     "lags_s": tuple(itertools.product(LAGS, LAGS)),
+    "opening": (Opening.OPEN, Opening.OUTSIDE, Opening.BLACKOUT),
+    "approval": (Approval.APPROVED, Approval.NONE, Approval.PENDING, Approval.REJECTED),
 }
-# A failover has nothing to do with replication, a failback nothing with what is known of the Region that it
-# leaves but its newest sample: there two values, here one (and a test of its own) are enough.
-FAILOVERS: Axes = {**EVERY, "lags_s": ((0.5, 0.5), (None, None))}
-FAILBACKS: Axes = {**EVERY, "source_down": (False,), "ours": (False,)}
+NOT_ASKED: Axes = {"opening": (Opening.OPEN,), "approval": (Approval.APPROVED,)}
+# A failover has nothing to do with replication, calendar and approval, a failback nothing with what is known
+# of the Region that it leaves but its newest sample: there two values, here one (and a test of its own) are
+# enough. Calendar and approval meet fewer values of the other inputs: a good and a bad one of each.
+FAILOVERS: Axes = {
+    **EVERY,
+    "lags_s": ((0.5, 0.5), (None, None)),
+    "opening": (Opening.OPEN, Opening.BLACKOUT),
+    "approval": (Approval.APPROVED,),
+}
+FAILBACKS: Axes = {**EVERY, "source_down": (False,), "ours": (False,), **NOT_ASKED}
+ASKED: Axes = {
+    **EVERY,
+    "source": (Health.UNHEALTHY,),
+    "source_down": (False,),
+    "ours": (False,),
+    "target": (Health.HEALTHY, Health.UNHEALTHY),
+    "target_at": EVERY["target_at"][:2],
+    "lags_s": ((0.5, 0.5), (0.5, None)),
+}
 
 
 @dataclass(frozen=True)
@@ -72,11 +92,8 @@ class Way:
     policy: Policy
     back: bool
     by_hand: bool
-
-    @property
-    def axes(self) -> Axes:
-        """Return every value of every input."""
-        return FAILBACKS if self.back else FAILOVERS
+    axes: Axes
+    asks: bool = False  # for a human's yes
 
     @property
     def size(self) -> int:
@@ -98,16 +115,18 @@ class Way:
 
 OVER, BACK = decide_failover, decide_failback
 WAYS = (
-    Way("failover", OVER, Policy(failover=FailoverMode.AUTOMATIC), back=False, by_hand=False),
-    Way("failover by hand", OVER, Policy(failover=FailoverMode.MANUAL), back=False, by_hand=True),
-    Way("failback", BACK, Policy(failback=FailbackMode.AUTOMATIC), back=True, by_hand=False),
-    Way("failback by hand", BACK, Policy(failback=FailbackMode.MANUAL), back=True, by_hand=True),
+    Way("failover", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, FAILOVERS),
+    Way("failover by hand", OVER, Policy(failover=FailoverMode.MANUAL), False, True, FAILOVERS),
+    Way("failback", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, FAILBACKS),
+    Way("failback by hand", BACK, Policy(failback=FailbackMode.MANUAL), True, True, FAILBACKS),
+    Way("failback by the calendar", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, ASKED),
+    Way("failback approved", BACK, Policy(failback=FailbackMode.APPROVAL), True, False, ASKED, asks=True),
 )
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 # By way: the reason of every decision, in the product's order, as one byte each (its place in REASONS).
 REASONS = tuple(Reason)
-MOVES = frozenset({Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED})
+MOVES = frozenset({Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED, Reason.APPROVED})
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +214,14 @@ def i21_silence_is_no(s: Situation, way: Way) -> bool:
     return s.manual or not way.by_hand
 
 
+def i21_a_yes_is_a_yes(s: Situation, way: Way) -> bool:
+    return s.manual or not way.asks or s.approval is Approval.APPROVED
+
+
+def a_failback_keeps_to_the_calendar(s: Situation, way: Way) -> bool:
+    return s.manual or not way.back or s.opening is Opening.OPEN
+
+
 def back_is_only_from_the_standby(s: Situation, way: Way) -> bool:
     return not (way.back and s.at_primary)
 
@@ -212,6 +239,8 @@ RULES: tuple[Rule, ...] = (
     i17_a_pause_is_a_pause,
     i19_a_halted_transition_waits_for_its_operator,
     i21_silence_is_no,
+    i21_a_yes_is_a_yes,
+    a_failback_keeps_to_the_calendar,
     back_is_only_from_the_standby,
 )
 
@@ -245,7 +274,7 @@ Claim = Callable[[Situation, Way], bool]
 MEANS: dict[Reason, Claim] = {
     Reason.REGION_DOWN: lambda s, way: not s.manual and s.source is Health.UNHEALTHY and s.source_down,
     Reason.OPERATOR_ASKED: lambda s, way: s.manual,
-    Reason.PRIMARY_SETTLED: lambda s, way: not s.manual and s.settled and not s.at_primary,
+    Reason.PRIMARY_SETTLED: lambda s, way: not (s.manual or way.asks) and s.settled and not s.at_primary,
     Reason.PAUSED: lambda s, way: s.paused and not s.manual,
     Reason.IN_PROGRESS: lambda s, way: s.phase is Phase.MOVING,
     Reason.NEEDS_OPERATOR: lambda s, way: s.phase is Phase.NEEDS_OPERATOR,
@@ -264,6 +293,11 @@ MEANS: dict[Reason, Claim] = {
     Reason.LAG_UNKNOWN: lambda s, way: None in s.lags_s and way.back,
     Reason.LAG_TOO_HIGH: lambda s, way: LIMIT_S + 0.001 in s.lags_s and way.back,
     Reason.FAILBACK_IS_MANUAL: lambda s, way: way.by_hand and way.back and not s.manual,
+    Reason.APPROVED: lambda s, way: way.asks and not s.manual and s.approval is Approval.APPROVED,
+    Reason.AWAITING_APPROVAL: lambda s, way: way.asks and s.approval in {Approval.NONE, Approval.PENDING},
+    Reason.REJECTED: lambda s, way: way.asks and s.approval is Approval.REJECTED,
+    Reason.OUTSIDE_WINDOW: lambda s, way: way.back and s.opening is Opening.OUTSIDE,
+    Reason.BLACKOUT: lambda s, way: way.back and s.opening is Opening.BLACKOUT,
 }
 
 
@@ -296,7 +330,7 @@ def test_i12_i19_where_only_a_human_helps_a_human_is_told(way: Way, decided: dic
 
 # What may never help: (input, from, to). In the order of EVERY each value is worse than the one before it,
 # or at least no better; where that is not so it stands here by itself.
-WORSE_BOTH = ("phase", "paused", "manual", "force", "target", "settled")
+WORSE_BOTH = ("phase", "paused", "manual", "force", "target", "settled", "opening", "approval")
 WORSE: dict[bool, tuple[tuple[str, int, int], ...]] = {
     back: (
         *((axis, n, n + 1) for axis in WORSE_BOTH for n in range(len(EVERY[axis]) - 1)),
@@ -330,9 +364,11 @@ def test_a_step_for_the_worse_never_turns_a_hold_into_a_move(way: Way, decided: 
     found = moves(way, decided)
     for axis, steps in itertools.groupby(WORSE[way.back], key=lambda step: step[0]):
         values = [int.from_bytes(plane, "big") for plane in planes(found, way.axes, axis)]
+        known = dict(zip(way.axes[axis], values, strict=True))
         for _, better, worse in steps:
-            turned = ~values[better] & values[worse]
-            assert not turned, f"{way.name}: {axis} {EVERY[axis][better]} -> {EVERY[axis][worse]} moves"
+            one, other = EVERY[axis][better], EVERY[axis][worse]
+            if one in known and other in known:
+                assert not ~known[one] & known[other], f"{way.name}: {axis} {one} -> {other} moves"
 
 
 # What makes no difference at all, to whom.
@@ -345,6 +381,8 @@ INDIFFERENT: dict[str, tuple[bool | None, bool | None]] = {
     "lags_s": (False, None),
     "settled": (False, None),
     "source": (True, None),
+    "opening": (None, True),
+    "approval": (None, True),
 }
 
 
@@ -388,4 +426,4 @@ def test_the_product_is_numbered_as_it_is_made(way: Way) -> None:
 
 
 def test_the_product_is_as_large_as_it_says() -> None:
-    assert sum(way.size for way in WAYS) == 373_248
+    assert sum(way.size for way in WAYS) == 552_960

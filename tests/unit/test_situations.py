@@ -7,17 +7,14 @@ the format.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from region_failover.domain.decision import Reason, Situation, decide_failback, decide_failover
-from region_failover.domain.state import Phase
-from region_failover.domain.verdict import Health
+from region_failover.domain.codec import load_situation
+from region_failover.domain.decision import Reason, decide_failback, decide_failover
 from tests.situations.stage import BadFile, Case, Outcome, Stage, every_case, load, plan_of
 
 CASES = every_case()
@@ -109,28 +106,11 @@ def test_i23_what_is_on_record_decides_the_same_again(case: Case) -> None:
     for _, _, decision in stage.world.store.decisions:
         if decision["situation"] is None or Reason(decision["reason"]) in OF_THE_WAY:
             continue
-        situation = recorded(decision["situation"])
+        situation = load_situation(decision["situation"])
         decide = decide_failback if decision["trigger"] == "schedule" else decide_failover
         if case.of("start").get("by") == "manual failback" and decision["trigger"] == "manual":
             decide = decide_failback
         assert decide(situation, plan_of(case).policy).reason == decision["reason"]
-
-
-def recorded(found: Mapping[str, Any]) -> Situation:
-    """Return a situation from its record."""
-    until = found["cooldown_until"]
-    return Situation(
-        **{
-            **found,
-            "now": datetime.fromisoformat(found["now"]),
-            "cooldown_until": datetime.fromisoformat(until) if until else None,
-            "target_at": datetime.fromisoformat(found["target_at"]),
-            "phase": Phase(found["phase"]),
-            "source": Health(found["source"]),
-            "target": Health(found["target"]),
-            "lags_s": tuple(found["lags_s"]),
-        }
-    )
 
 
 # A file that is wrong.

@@ -6,22 +6,28 @@ Times are ISO 8601 in UTC; enums their values; a mapping's keys are sorted, so e
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
+from region_failover.domain.approval import Approval
+from region_failover.domain.decision import Situation
 from region_failover.domain.state import (
+    Answer,
     Direction,
     Lease,
     Notice,
     Phase,
     PlanState,
+    Proposal,
     Step,
     StepKind,
     StepStatus,
     Transition,
 )
 from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.window import Opening
 
 
 def dump(record: Any) -> str:
@@ -57,6 +63,7 @@ def load_state(text: str) -> PlanState:
             "outbox": tuple(_notice(notice) for notice in found["outbox"]),
             "noticed": {key: datetime.fromisoformat(at) for key, at in found["noticed"].items()},
             "requests": tuple(found.get("requests", ())),
+            "proposal": _proposal(found.get("proposal")),
         }
     )
 
@@ -76,8 +83,27 @@ def load_transition(text: str) -> Transition:
     return found
 
 
+def load_situation(found: Mapping[str, Any]) -> Situation:
+    """Return the situation of a decision on record, so that it can be decided again (I23)."""
+    there, back = found["lags_s"]
+    return Situation(
+        **{
+            **_known(Situation, dict(found)),
+            "now": datetime.fromisoformat(found["now"]),
+            "cooldown_until": _time(found["cooldown_until"]),
+            "target_at": datetime.fromisoformat(found["target_at"]),
+            "phase": Phase(found["phase"]),
+            "source": Health(found["source"]),
+            "target": Health(found["target"]),
+            "lags_s": (there, back),
+            "opening": Opening(found["opening"]),
+            "approval": Approval(found["approval"]),
+        }
+    )
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, datetime | time):
         return value.isoformat()
     if is_dataclass(value):
         return flat(value)
@@ -122,6 +148,13 @@ def _step(found: dict[str, Any]) -> Step:
             "status": StepStatus(found["status"]),
         }
     )
+
+
+def _proposal(found: dict[str, Any] | str | None) -> Proposal | None:
+    if not found or isinstance(found, str):  # a text, always empty, before there were approvals
+        return None
+    times = {key: _time(found[key]) for key in ("made_at", "expires_at", "answered_at")}
+    return Proposal(**{**_known(Proposal, found), **times, "answer": Answer(found["answer"])})
 
 
 def _notice(found: dict[str, Any]) -> Notice:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from region_failover.domain.approval import Approval
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
+from region_failover.domain.window import Opening
 
 
 class Action(StrEnum):
@@ -28,6 +30,7 @@ class Reason(StrEnum):
     REGION_DOWN = "region-down"
     OPERATOR_ASKED = "operator-asked"
     PRIMARY_SETTLED = "primary-settled"
+    APPROVED = "approved"
     # holds, both ways
     PAUSED = "paused"
     IN_PROGRESS = "in-progress"
@@ -51,6 +54,10 @@ class Reason(StrEnum):
     NOT_SETTLED = "not-settled"
     LAG_UNKNOWN = "lag-unknown"
     LAG_TOO_HIGH = "lag-too-high"
+    AWAITING_APPROVAL = "awaiting-approval"
+    REJECTED = "rejected"
+    OUTSIDE_WINDOW = "outside-window"
+    BLACKOUT = "blackout"
     FAILBACK_IS_MANUAL = "failback-is-manual"
     # triggers that are no reason to look
     STALE_EVENT = "stale-event"
@@ -81,7 +88,8 @@ class Situation:
     `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
     the verdict over the recorded samples; `settled`: the target was continuously healthy for `healthy_for`;
     `lags_s`: replication each way in seconds, None = not measured; `ours`: a check of the source failed by
-    our own fault.
+    our own fault; `opening`: what the plan's calendar says to a failback now; `approval`: where a human's
+    word to it stands.
     """
 
     now: datetime
@@ -98,6 +106,8 @@ class Situation:
     target_at: datetime
     settled: bool
     lags_s: tuple[float | None, float | None]
+    opening: Opening
+    approval: Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +151,8 @@ def decide_failover(situation: Situation, policy: Policy) -> Decision:
 def decide_failback(situation: Situation, policy: Policy) -> Decision:
     """Return MOVE only onto a primary that has been healthy for long, with replication measured both ways.
 
-    A human bypasses mode, cooldown, pause and dwell, and with `force` also the replication limit; never
-    the verification of the primary.
+    A human bypasses mode, approval, cooldown, pause, dwell and calendar, and with `force` also the
+    replication limit; never the verification of the primary.
     """
     if situation.at_primary:
         return hold(Reason.AT_PRIMARY)
@@ -152,7 +162,9 @@ def decide_failback(situation: Situation, policy: Policy) -> Decision:
         or _not_settled(situation)
         or _target_not_verified(situation)
         or _not_replicated(situation, policy.max_replication_lag)
-        or move(Reason.OPERATOR_ASKED if situation.manual else Reason.PRIMARY_SETTLED)
+        or _not_approved(situation, policy.failback is FailbackMode.APPROVAL)
+        or _not_open(situation)
+        or move(_why_back(situation, policy))
     )
 
 
@@ -208,3 +220,22 @@ def _not_replicated(situation: Situation, limit: timedelta) -> Decision | None:
     if max(known) > limit.total_seconds():
         return hold(Reason.LAG_TOO_HIGH)
     return None
+
+
+def _not_approved(situation: Situation, needed: bool) -> Decision | None:
+    if situation.manual or not needed or situation.approval is Approval.APPROVED:
+        return None
+    rejected = situation.approval is Approval.REJECTED
+    return hold(Reason.REJECTED if rejected else Reason.AWAITING_APPROVAL)
+
+
+def _why_back(situation: Situation, policy: Policy) -> Reason:
+    if situation.manual:
+        return Reason.OPERATOR_ASKED
+    return Reason.APPROVED if policy.failback is FailbackMode.APPROVAL else Reason.PRIMARY_SETTLED
+
+
+def _not_open(situation: Situation) -> Decision | None:
+    if situation.manual or situation.opening is Opening.OPEN:
+        return None
+    return hold(Reason.BLACKOUT if situation.opening is Opening.BLACKOUT else Reason.OUTSIDE_WINDOW)

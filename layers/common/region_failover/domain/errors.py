@@ -8,6 +8,7 @@ RegionFailoverError
 ├── StateConflict           the record kept changing under us: raise, be retried
 ├── LeaseEnded             our lease ended before an effect: nothing is done, another worker goes on
 ├── FenceRefused            Route 53 refused the batch: the world is not what the snapshot saw
+├── NotAnswerable           an approval that binds to nothing that is there: said back to whoever gave it
 ├── RemoteFailure           a remote call failed; carries a Symptom
 └── OutOfTime               the outer deadline passed: raise, be retried
 """
@@ -59,6 +60,10 @@ class LeaseEnded(RegionFailoverError):
 
 class FenceRefused(RegionFailoverError):
     """Route 53 refused the batch whole: what is there is not what the snapshot saw."""
+
+
+class NotAnswerable(RegionFailoverError):
+    """A human's answer to a proposal that is not there (any more), or has been answered."""
 
 
 class RemoteFailure(RegionFailoverError):

@@ -24,6 +24,7 @@ from region_failover.domain.state import (
     SETTLED,
     STEP_LEASE,
     VERIFIED_WITHIN,
+    Answer,
     Direction,
     Lease,
     Notice,
@@ -47,7 +48,7 @@ REQUESTS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request to open a transition."""
+    """A request to open a transition. `proposal`: the id of the approved one that it carries out."""
 
     direction: Direction
     source: str
@@ -60,15 +61,16 @@ class Claim:
     detected_at: datetime | None = None
     loss_s: float | None = None
     request: str = ""
+    proposal: str = ""
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     """Return the state with this transition opened at epoch + 1.
 
     None if one is open, the source is not where the traffic is, the target was not verified just now (I5: a
-    worker may hang between its decision and this), (manual) the request has been answered already, or
-    (automatic) a brake is on: paused or cooling down. The conditions stand here, inside the write, not only
-    in the decision.
+    worker may hang between its decision and this), (manual) the request has been answered already,
+    (automatic) a brake is on: paused or cooling down, or the approval that it needs does not stand. The
+    conditions stand here, inside the write, not only in the decision.
     """
     if state.transition is not None or state.active != request.source:
         return None
@@ -77,6 +79,8 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     if not request.manual and (state.paused or _cooling(state, now)):
         return None
     if request.request and request.request in state.requests:
+        return None
+    if request.proposal and not _is_approved(state, request.proposal, now):
         return None
     transition = Transition(
         epoch=state.epoch + 1,
@@ -92,7 +96,9 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         steps=request.steps,
         loss_s=request.loss_s,
     )
-    claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=())
+    claimed = replace(
+        state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), proposal=None
+    )
     return (remember_request(claimed, request.request) if request.manual else None) or claimed
 
 
@@ -105,6 +111,14 @@ def remember_request(state: PlanState, request: str) -> PlanState | None:
     if not request or request in state.requests:
         return None
     return replace(state, requests=(*state.requests, request)[-REQUESTS_KEPT:])
+
+
+def _is_approved(state: PlanState, proposal_id: str, now: datetime) -> bool:
+    """Return whether a human's yes to just this stands, unexpired; the claim uses it up (I21)."""
+    found = state.proposal
+    if found is None or found.id != proposal_id or found.answer is not Answer.APPROVED:
+        return False
+    return now < found.expires_at
 
 
 def _cooling(state: PlanState, now: datetime) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from region_failover.domain.window import Span, Weekly
+
 
 class Role(StrEnum):
     """A Region's fixed role in a plan."""
@@ -23,9 +25,10 @@ class FailoverMode(StrEnum):
 
 
 class FailbackMode(StrEnum):
-    """Who may start a failback."""
+    """Who may start a failback. APPROVAL: it is proposed, and run when a human has said yes."""
 
     AUTOMATIC = "automatic"
+    APPROVAL = "approval"
     MANUAL = "manual"
 
 
@@ -56,7 +59,12 @@ class Regions:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When traffic may move."""
+    """When traffic may move.
+
+    `approval_expires`: for how long a proposed failback may be answered and, approved, be carried out;
+    `failback_windows`: when a failback may begin without a human's own word, none = at any time;
+    `failback_blackouts`: when it may not, whatever the windows say.
+    """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
     failback: FailbackMode = FailbackMode.MANUAL
@@ -64,6 +72,9 @@ class Policy:
     cooldown: timedelta = timedelta(minutes=60)
     max_replication_lag: timedelta = timedelta(seconds=30)
     notify_again: timedelta = timedelta(minutes=60)
+    approval_expires: timedelta = timedelta(hours=24)
+    failback_windows: tuple[Weekly, ...] = ()
+    failback_blackouts: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

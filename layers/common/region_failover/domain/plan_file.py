@@ -11,24 +11,20 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
     DynamoDbCheck,
-    FailbackMode,
-    FailoverMode,
     HttpCheck,
     LinodeRecord,
     Plan,
-    Policy,
     Regions,
     Route53Record,
-    Sampling,
     SsmParameter,
 )
+from region_failover.domain.policy_file import read_policy, read_sampling
 from region_failover.domain.toml_table import Table
 from region_failover.domain.zone import canonical
 
@@ -77,8 +73,8 @@ def _plan(top: Table) -> Plan:
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
         regions=regions,
-        policy=_policy(top.table("policy")),
-        sampling=_sampling(top.table("sampling")),
+        policy=read_policy(top.table("policy")),
+        sampling=read_sampling(top.table("sampling")),
         dynamodb_checks=checks.tables("dynamodb", _dynamodb_check),
         http_checks=checks.tables("http", _http_check),
         route53_records=switches.tables("route53_record", _route53_record),
@@ -138,33 +134,6 @@ def _regions(table: Table) -> Regions:
     if names[0] == names[1]:
         table.fail("standby", f"{names[1]!r} is also the primary", "another Region than the primary")
     return Regions(*names)
-
-
-def _policy(table: Table) -> Policy:
-    table.only("failover", "failback", "healthy_for", "cooldown", "max_replication_lag", "notify_again")
-    default, second, day = Policy(), timedelta(seconds=1), timedelta(days=1)
-    return Policy(
-        failover=table.choice("failover", default.failover, {mode.value: mode for mode in FailoverMode}),
-        failback=table.choice("failback", default.failback, {mode.value: mode for mode in FailbackMode}),
-        healthy_for=table.duration("healthy_for", default.healthy_for, second, day),
-        cooldown=table.duration("cooldown", default.cooldown, second, 7 * day),
-        max_replication_lag=table.duration("max_replication_lag", default.max_replication_lag, second, day),
-        notify_again=table.duration("notify_again", default.notify_again, second, 7 * day),
-    )
-
-
-def _sampling(table: Table) -> Sampling:
-    table.only("every", "quick_every", "timeout", "needed", "window", "confirm_for")
-    default, second, minute = Sampling(), timedelta(seconds=1), timedelta(minutes=1)
-    window = table.whole("window", 1, 20, default.window)
-    return Sampling(
-        every=table.duration("every", default.every, second, minute),
-        quick_every=table.duration("quick_every", default.quick_every, second, minute),
-        timeout=table.duration("timeout", default.timeout, second / 10, 10 * second),
-        needed=table.whole("needed", 1, window, min(default.needed, window)),
-        window=window,
-        confirm_for=table.duration("confirm_for", default.confirm_for, 0 * second, 60 * minute),
-    )
 
 
 def _dynamodb_check(table: Table) -> DynamoDbCheck:

@@ -156,12 +156,39 @@ class Notice:
     at: datetime
 
 
+class Answer(StrEnum):
+    """What a human said to a proposal."""
+
+    NONE = "none"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A failback that waits for a human's word (`domain/approval.py`).
+
+    `id`: the checksum of what it is about; `evidence`: what was seen when it was made, for humans;
+    `answered_by`: who gave the answer, as AWS or the operator's page knows them.
+    """
+
+    id: str
+    source: str
+    target: str
+    made_at: datetime
+    expires_at: datetime
+    evidence: str = ""
+    answer: Answer = Answer.NONE
+    answered_by: str = ""
+    answered_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PlanState:
     """All that is remembered of a plan between invocations.
 
-    `active`: the Region that has the traffic; `proposal`: the place of a failback that waits for
-    approval (not used yet); `owed`: steps of the last transition still to be made good; `requests`: the
+    `active`: the Region that has the traffic; `proposal`: the failback that waits for a human's word;
+    `owed`: steps of the last transition still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed.
     """
@@ -177,7 +204,7 @@ class PlanState:
     owed: tuple[Step, ...] = ()
     outbox: tuple[Notice, ...] = ()
     noticed: Mapping[str, datetime] = field(default_factory=dict)
-    proposal: str = ""
+    proposal: Proposal | None = None
     requests: tuple[str, ...] = ()
     moved_at: datetime | None = None
 

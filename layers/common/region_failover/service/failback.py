@@ -16,6 +16,7 @@ from region_failover.service.failover import carry_out, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.parameters import pay_debts, put_back
+from region_failover.service.proposal import follow_proposal
 from region_failover.service.record import Deadline, Summary, ensure_state, send_left_behind
 from region_failover.service.switches import request_linode_again
 from region_failover.service.transition import resume
@@ -62,6 +63,7 @@ def look_after(
     seen, known = observe(ports, plan)
     situation = situation_of(ports, plan, state, seen, known, trigger)
     decision = decide_failback(situation, plan.policy)
+    follow_proposal(ports, plan, state, decision, seen, known)
     return carry_out(
         ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILBACK, deadline
     )

@@ -132,4 +132,5 @@ def _request(
         detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
         loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
         request=trigger.id,
+        proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from region_failover.domain.approval import approval_of
 from region_failover.domain.codec import flat
 from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
 from region_failover.domain.verdict import HealthRecord, is_down, is_settled
+from region_failover.domain.window import opening
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, pair
 from region_failover.service.probe import tell_observer_fault
@@ -38,6 +40,8 @@ def situation_of(
             seen.lags.get(pair(state.active, target)),
             seen.lags.get(pair(target, state.active)),
         ),
+        approval=approval_of(plan, state, now),
+        opening=opening(plan.policy.failback_windows, plan.policy.failback_blackouts, now),
     )
 
 

@@ -1,0 +1,102 @@
+"""Read a plan's [policy] and [sampling]: when traffic may move, and how evidence is gathered."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from region_failover.domain.plan import FailbackMode, FailoverMode, Policy, Sampling
+from region_failover.domain.toml_table import Table
+from region_failover.domain.window import DAYS, Once, Span, Weekly
+
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+
+CLOCK = 'a time of day such as "02:00"'
+MOMENT = 'a date and time such as "2026-11-27 00:00"'
+
+
+def read_policy(table: Table) -> Policy:
+    """Return what [policy] says."""
+    table.only(
+        "failover",
+        "failback",
+        "healthy_for",
+        "cooldown",
+        "max_replication_lag",
+        "notify_again",
+        "approval_expires",
+        "failback_window",
+        "failback_blackout",
+    )
+    default = Policy()
+    return Policy(
+        failover=table.choice("failover", default.failover, {mode.value: mode for mode in FailoverMode}),
+        failback=table.choice("failback", default.failback, {mode.value: mode for mode in FailbackMode}),
+        healthy_for=table.duration("healthy_for", default.healthy_for, SECOND, DAY),
+        cooldown=table.duration("cooldown", default.cooldown, SECOND, 7 * DAY),
+        max_replication_lag=table.duration("max_replication_lag", default.max_replication_lag, SECOND, DAY),
+        notify_again=table.duration("notify_again", default.notify_again, SECOND, 7 * DAY),
+        approval_expires=table.duration("approval_expires", default.approval_expires, MINUTE, 14 * DAY),
+        failback_windows=table.tables("failback_window", _weekly),
+        failback_blackouts=table.tables("failback_blackout", _blackout),
+    )
+
+
+def read_sampling(table: Table) -> Sampling:
+    """Return what [sampling] says."""
+    table.only("every", "quick_every", "timeout", "needed", "window", "confirm_for")
+    default = Sampling()
+    window = table.whole("window", 1, 20, default.window)
+    return Sampling(
+        every=table.duration("every", default.every, SECOND, MINUTE),
+        quick_every=table.duration("quick_every", default.quick_every, SECOND, MINUTE),
+        timeout=table.duration("timeout", default.timeout, SECOND / 10, 10 * SECOND),
+        needed=table.whole("needed", 1, window, min(default.needed, window)),
+        window=window,
+        confirm_for=table.duration("confirm_for", default.confirm_for, 0 * SECOND, 60 * MINUTE),
+    )
+
+
+def _weekly(table: Table) -> Weekly:
+    table.only("days", "from", "to", "timezone")
+    allowed = f"a list of {', '.join(DAYS)}"
+    days = table.texts("days", allowed) if "days" in table.values else DAYS
+    for day in days:
+        if day not in DAYS:
+            table.fail("days", f"{day!r} is not a day", allowed)
+    start, end = (time.fromisoformat(table.text(key, _CLOCK, CLOCK)) for key in ("from", "to"))
+    return Weekly(tuple(day for day in DAYS if day in days), start, end, _timezone(table))
+
+
+def _blackout(table: Table) -> Span:
+    """Return a weekly blackout where a time of day stands, else one that takes place once."""
+    if isinstance(table.values.get("from"), str) and _CLOCK.fullmatch(table.values["from"]):
+        return _weekly(table)
+    table.only("from", "to", "timezone")
+    start, end = (_moment(table, key) for key in ("from", "to"))
+    if end <= start:
+        table.fail("to", f"{table.values['to']!r} is not after 'from'", f"{MOMENT}, after 'from'")
+    return Once(start, end, _timezone(table))
+
+
+def _moment(table: Table, key: str) -> datetime:
+    text = table.text(key, _MOMENT, f"{MOMENT}, or {CLOCK}")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        table.fail(key, f"{text!r} is no date and time", MOMENT)
+
+
+def _timezone(table: Table) -> str:
+    allowed = 'a time zone of the IANA database such as "Europe/Berlin" or "UTC"'
+    name = table.text("timezone", _ZONE_NAME, allowed)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        table.fail("timezone", f"{name!r} is not known", allowed)
+    return name
