@@ -722,6 +722,7 @@ def situation(**changes: Any) -> Situation:
         phase=Phase.STEADY,
         paused=False,
         cooldown_until=None,
+        moves_of_the_day=0,
         manual=False,
         force=False,
         source=Health.UNHEALTHY,

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from region_failover.domain.state import (
+    Answer,
     Direction,
     Lease,
     Notice,
     Phase,
     PlanState,
+    Proposal,
     Step,
     StepKind,
     StepStatus,
@@ -61,6 +63,18 @@ TRANSITIONS = st.builds(
     ended_at=MAYBE_TIMES,
     outcome=TEXT,
 )
+PROPOSALS = st.builds(
+    Proposal,
+    id=TEXT,
+    source=REGIONS,
+    target=REGIONS,
+    made_at=TIMES,
+    expires_at=TIMES,
+    evidence=TEXT,
+    answer=st.sampled_from(Answer),
+    answered_by=TEXT,
+    answered_at=MAYBE_TIMES,
+)
 STATES = st.builds(
     PlanState,
     plan=TEXT,
@@ -74,7 +88,9 @@ STATES = st.builds(
     owed=st.lists(STEPS, max_size=2).map(tuple),
     outbox=st.lists(st.builds(Notice, key=TEXT, subject=TEXT, text=TEXT, at=TIMES), max_size=2).map(tuple),
     noticed=st.dictionaries(TEXT, TIMES, max_size=2),
-    proposal=TEXT,
+    proposal=st.none() | PROPOSALS,
+    pause_note=TEXT,
+    automatic_moves=st.lists(TIMES, max_size=2).map(tuple),
     requests=st.lists(TEXT, max_size=2).map(tuple),
     moved_at=MAYBE_TIMES,
 )

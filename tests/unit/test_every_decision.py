@@ -1,7 +1,7 @@
 """Every decision there is: the whole product of what decides, against what the invariants demand of it.
 
 Nothing is sampled: each input takes every value that can make a difference (both sides of each limit and
-the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 552,960
+the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 940,032
 decisions. What must hold is said three times over, none of them in the words of `domain/decision.py`:
 
 - RULES: what each invariant asks of a move. A move breaks none; a hold breaks at least one. So nothing
@@ -49,6 +49,7 @@ EVERY: Axes = {
     "phase": (Phase.STEADY, Phase.MOVING, Phase.NEEDS_OPERATOR),
     "paused": (False, True),
     "cooldown_until": (None, NOON, NOON + US),
+    "moves_of_the_day": (3, 4),
     "manual": (True, False),
     "force": (True, False),
     "source": (Health.UNHEALTHY, Health.UNKNOWN, Health.HEALTHY),
@@ -71,7 +72,13 @@ FAILOVERS: Axes = {
     "opening": (Opening.OPEN, Opening.BLACKOUT),
     "approval": (Approval.APPROVED,),
 }
-FAILBACKS: Axes = {**EVERY, "source_down": (False,), "ours": (False,), **NOT_ASKED}
+FAILBACKS: Axes = {
+    **EVERY,
+    "cooldown_until": (None, NOON),
+    "source_down": (False,),
+    "ours": (False,),
+    **NOT_ASKED,
+}
 ASKED: Axes = {
     **EVERY,
     "source": (Health.UNHEALTHY,),
@@ -198,6 +205,10 @@ def i15_one_automatic_transition_per_cooldown(s: Situation, way: Way) -> bool:
     return s.manual or s.cooldown_until is None or s.cooldown_until <= s.now
 
 
+def i15_no_more_automatic_ones_than_the_budget(s: Situation, way: Way) -> bool:
+    return s.manual or s.moves_of_the_day < 4
+
+
 def i16_continuous_health_before_a_failback(s: Situation, way: Way) -> bool:
     return not way.back or s.manual or s.settled
 
@@ -235,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     i13_the_failure_is_decided,
     i14_replication_is_known_and_below_the_limit,
     i15_one_automatic_transition_per_cooldown,
+    i15_no_more_automatic_ones_than_the_budget,
     i16_continuous_health_before_a_failback,
     i17_a_pause_is_a_pause,
     i19_a_halted_transition_waits_for_its_operator,
@@ -279,6 +291,7 @@ MEANS: dict[Reason, Claim] = {
     Reason.IN_PROGRESS: lambda s, way: s.phase is Phase.MOVING,
     Reason.NEEDS_OPERATOR: lambda s, way: s.phase is Phase.NEEDS_OPERATOR,
     Reason.COOLDOWN: lambda s, way: s.cooldown_until == s.now + US and not s.manual,
+    Reason.BUDGET_SPENT: lambda s, way: s.moves_of_the_day == 4 and not s.manual,
     Reason.TARGET_NOT_VERIFIED: lambda s, way: (
         s.target is not Health.HEALTHY or s.target_at != NOON - VERIFIED_WITHIN
     ),
@@ -330,7 +343,17 @@ def test_i12_i19_where_only_a_human_helps_a_human_is_told(way: Way, decided: dic
 
 # What may never help: (input, from, to). In the order of EVERY each value is worse than the one before it,
 # or at least no better; where that is not so it stands here by itself.
-WORSE_BOTH = ("phase", "paused", "manual", "force", "target", "settled", "opening", "approval")
+WORSE_BOTH = (
+    "phase",
+    "paused",
+    "manual",
+    "force",
+    "target",
+    "settled",
+    "opening",
+    "approval",
+    "moves_of_the_day",
+)
 WORSE: dict[bool, tuple[tuple[str, int, int], ...]] = {
     back: (
         *((axis, n, n + 1) for axis in WORSE_BOTH for n in range(len(EVERY[axis]) - 1)),
@@ -377,6 +400,7 @@ INDIFFERENT: dict[str, tuple[bool | None, bool | None]] = {
     "force": (None, False),
     "paused": (None, True),
     "cooldown_until": (None, True),
+    "moves_of_the_day": (None, True),
     "at_primary": (False, None),
     "lags_s": (False, None),
     "settled": (False, None),
@@ -426,4 +450,4 @@ def test_the_product_is_numbered_as_it_is_made(way: Way) -> None:
 
 
 def test_the_product_is_as_large_as_it_says() -> None:
-    assert sum(way.size for way in WAYS) == 552_960
+    assert sum(way.size for way in WAYS) == 940_032

@@ -76,9 +76,10 @@ QUIET = {
     Reason.PAUSED, Reason.IN_PROGRESS, Reason.COOLDOWN, Reason.LOST_THE_CLAIM, Reason.ACTIVE_HEALTHY,
     Reason.NOT_CONFIRMED, Reason.EVIDENCE_INCOMPLETE, Reason.AT_PRIMARY, Reason.NOT_SETTLED,
     Reason.LAG_UNKNOWN, Reason.LAG_TOO_HIGH, Reason.FAILBACK_IS_MANUAL, Reason.STALE_EVENT,
-    Reason.NOT_IN_ALARM, Reason.SUPPRESSED,
+    Reason.NOT_IN_ALARM, Reason.SUPPRESSED, Reason.REJECTED, Reason.OUTSIDE_WINDOW, Reason.BLACKOUT,
+    Reason.AWAITING_APPROVAL,  # told by the proposal itself
 }  # fmt: skip
-MOVES = {Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED}
+MOVES = {Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED, Reason.APPROVED}
 
 
 def test_every_hold_is_told_unless_it_ends_by_itself() -> None:

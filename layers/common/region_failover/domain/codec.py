@@ -63,6 +63,7 @@ def load_state(text: str) -> PlanState:
             "outbox": tuple(_notice(notice) for notice in found["outbox"]),
             "noticed": {key: datetime.fromisoformat(at) for key, at in found["noticed"].items()},
             "requests": tuple(found.get("requests", ())),
+            "automatic_moves": tuple(map(datetime.fromisoformat, found.get("automatic_moves", ()))),
             "proposal": _proposal(found.get("proposal")),
         }
     )

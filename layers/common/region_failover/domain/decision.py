@@ -36,6 +36,7 @@ class Reason(StrEnum):
     IN_PROGRESS = "in-progress"
     NEEDS_OPERATOR = "needs-operator"
     COOLDOWN = "cooldown"
+    BUDGET_SPENT = "budget-spent"
     TARGET_NOT_VERIFIED = "target-not-verified"
     LOST_THE_CLAIM = "lost-the-claim"
     DRIFT = "drift"
@@ -72,6 +73,7 @@ LOUD = frozenset(
         Reason.BOTH_UNHEALTHY,
         Reason.TARGET_NOT_VERIFIED,
         Reason.NEEDS_OPERATOR,
+        Reason.BUDGET_SPENT,
         Reason.DRIFT,
         Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
@@ -86,10 +88,10 @@ class Situation:
     """What a decision reads.
 
     `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
-    the verdict over the recorded samples; `settled`: the target was continuously healthy for `healthy_for`;
-    `lags_s`: replication each way in seconds, None = not measured; `ours`: a check of the source failed by
-    our own fault; `opening`: what the plan's calendar says to a failback now; `approval`: where a human's
-    word to it stands.
+    the verdict over the recorded samples; `moves_of_the_day`: automatic transitions begun within the last 24
+    hours; `settled`: the target was continuously healthy for `healthy_for`; `lags_s`: replication each way in
+    seconds, None = not measured; `ours`: a check of the source failed by our own fault; `opening`: what the
+    plan's calendar says to a failback now; `approval`: where a human's word to it stands.
     """
 
     now: datetime
@@ -97,6 +99,7 @@ class Situation:
     phase: Phase
     paused: bool
     cooldown_until: datetime | None
+    moves_of_the_day: int
     manual: bool
     force: bool
     source: Health
@@ -142,7 +145,7 @@ def decide_failover(situation: Situation, policy: Policy) -> Decision:
     return (
         _not_free(situation)
         or (None if situation.force and situation.manual else _source_not_down(situation))
-        or _not_allowed(situation, policy.failover is FailoverMode.MANUAL, Reason.FAILOVER_IS_MANUAL)
+        or _not_allowed(situation, policy, policy.failover is FailoverMode.MANUAL, Reason.FAILOVER_IS_MANUAL)
         or _target_not_verified(situation)
         or move(Reason.OPERATOR_ASKED if situation.manual else Reason.REGION_DOWN)
     )
@@ -158,7 +161,7 @@ def decide_failback(situation: Situation, policy: Policy) -> Decision:
         return hold(Reason.AT_PRIMARY)
     return (
         _not_free(situation)
-        or _not_allowed(situation, policy.failback is FailbackMode.MANUAL, Reason.FAILBACK_IS_MANUAL)
+        or _not_allowed(situation, policy, policy.failback is FailbackMode.MANUAL, Reason.FAILBACK_IS_MANUAL)
         or _not_settled(situation)
         or _target_not_verified(situation)
         or _not_replicated(situation, policy.max_replication_lag)
@@ -188,7 +191,7 @@ def _source_not_down(situation: Situation) -> Decision | None:
     return None
 
 
-def _not_allowed(situation: Situation, by_hand_only: bool, reason: Reason) -> Decision | None:
+def _not_allowed(situation: Situation, policy: Policy, by_hand_only: bool, reason: Reason) -> Decision | None:
     if situation.manual:
         return None
     if situation.paused:
@@ -197,6 +200,8 @@ def _not_allowed(situation: Situation, by_hand_only: bool, reason: Reason) -> De
         return hold(reason)
     if situation.cooldown_until is not None and situation.now < situation.cooldown_until:
         return hold(Reason.COOLDOWN)
+    if situation.moves_of_the_day >= policy.automatic_per_day:
+        return hold(Reason.BUDGET_SPENT)
     return None
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from region_failover.domain.brakes import count_move, is_cooling, moves_of_the_day
 from region_failover.domain.state import (
     LATE_WRITERS_WITHIN,
     LEASE,
@@ -48,7 +49,11 @@ REQUESTS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request to open a transition. `proposal`: the id of the approved one that it carries out."""
+    """A request to open a transition.
+
+    `proposal`: the id of the approved one that it carries out; `per_day`: the plan's budget of automatic
+    ones, None for no limit.
+    """
 
     direction: Direction
     source: str
@@ -62,25 +67,24 @@ class Claim:
     loss_s: float | None = None
     request: str = ""
     proposal: str = ""
+    per_day: int | None = None
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     """Return the state with this transition opened at epoch + 1.
 
     None if one is open, the source is not where the traffic is, the target was not verified just now (I5: a
-    worker may hang between its decision and this), (manual) the request has been answered already,
-    (automatic) a brake is on: paused or cooling down, or the approval that it needs does not stand. The
-    conditions stand here, inside the write, not only in the decision.
+    worker may hang between its decision and this), (manual) the request has been answered already, or
+    (automatic) it is held back: paused, cooling down, the day's budget spent, the approval that it needs
+    gone. The conditions stand here, inside the write, not only in the decision.
     """
     if state.transition is not None or state.active != request.source:
         return None
     if not is_recent(request.verified_at, now, VERIFIED_WITHIN):
         return None
-    if not request.manual and (state.paused or _cooling(state, now)):
+    if not request.manual and _is_held_back(state, request, now):
         return None
     if request.request and request.request in state.requests:
-        return None
-    if request.proposal and not _is_approved(state, request.proposal, now):
         return None
     transition = Transition(
         epoch=state.epoch + 1,
@@ -99,7 +103,9 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     claimed = replace(
         state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), proposal=None
     )
-    return (remember_request(claimed, request.request) if request.manual else None) or claimed
+    if not request.manual:
+        return count_move(claimed, now)
+    return remember_request(claimed, request.request) or claimed
 
 
 def remember_request(state: PlanState, request: str) -> PlanState | None:
@@ -121,8 +127,11 @@ def _is_approved(state: PlanState, proposal_id: str, now: datetime) -> bool:
     return now < found.expires_at
 
 
-def _cooling(state: PlanState, now: datetime) -> bool:
-    return state.cooldown_until is not None and now < state.cooldown_until
+def _is_held_back(state: PlanState, request: Claim, now: datetime) -> bool:
+    """Return whether a brake is on, or the approval that it needs does not stand."""
+    spent = request.per_day is not None and moves_of_the_day(state, now) >= request.per_day
+    unapproved = bool(request.proposal) and not _is_approved(state, request.proposal, now)
+    return state.paused or is_cooling(state, now) or spent or unapproved
 
 
 def may_act(state: PlanState, epoch: int, owner: str, now: datetime) -> Transition | None:

@@ -61,6 +61,7 @@ class Regions:
 class Policy:
     """When traffic may move.
 
+    `automatic_per_day`: how many automatic transitions, either way, may begin within 24 hours;
     `approval_expires`: for how long a proposed failback may be answered and, approved, be carried out;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
     `failback_blackouts`: when it may not, whatever the windows say.
@@ -72,6 +73,7 @@ class Policy:
     cooldown: timedelta = timedelta(minutes=60)
     max_replication_lag: timedelta = timedelta(seconds=30)
     notify_again: timedelta = timedelta(minutes=60)
+    automatic_per_day: int = 4
     approval_expires: timedelta = timedelta(hours=24)
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()

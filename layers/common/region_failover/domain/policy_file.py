@@ -6,6 +6,7 @@ import re
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from region_failover.domain.brakes import MOVES_KEPT
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy, Sampling
 from region_failover.domain.toml_table import Table
 from region_failover.domain.window import DAYS, Once, Span, Weekly
@@ -29,6 +30,7 @@ def read_policy(table: Table) -> Policy:
         "cooldown",
         "max_replication_lag",
         "notify_again",
+        "automatic_per_day",
         "approval_expires",
         "failback_window",
         "failback_blackout",
@@ -41,6 +43,7 @@ def read_policy(table: Table) -> Policy:
         cooldown=table.duration("cooldown", default.cooldown, SECOND, 7 * DAY),
         max_replication_lag=table.duration("max_replication_lag", default.max_replication_lag, SECOND, DAY),
         notify_again=table.duration("notify_again", default.notify_again, SECOND, 7 * DAY),
+        automatic_per_day=table.whole("automatic_per_day", 1, MOVES_KEPT, default.automatic_per_day),
         approval_expires=table.duration("approval_expires", default.approval_expires, MINUTE, 14 * DAY),
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),

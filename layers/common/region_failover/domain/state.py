@@ -188,6 +188,7 @@ class PlanState:
     """All that is remembered of a plan between invocations.
 
     `active`: the Region that has the traffic; `proposal`: the failback that waits for a human's word;
+    `pause_note`: who has paused it, when and why; `automatic_moves`: when the newest ones were begun;
     `owed`: steps of the last transition still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed.
@@ -205,6 +206,8 @@ class PlanState:
     outbox: tuple[Notice, ...] = ()
     noticed: Mapping[str, datetime] = field(default_factory=dict)
     proposal: Proposal | None = None
+    pause_note: str = ""
+    automatic_moves: tuple[datetime, ...] = ()
     requests: tuple[str, ...] = ()
     moved_at: datetime | None = None
 

@@ -132,5 +132,6 @@ def _request(
         detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
         loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
         request=trigger.id,
+        per_day=plan.policy.automatic_per_day,
         proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from region_failover.domain.approval import approval_of
+from region_failover.domain.brakes import moves_of_the_day
 from region_failover.domain.codec import flat
 from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.plan import Plan
@@ -28,6 +29,7 @@ def situation_of(
         phase=state.phase,
         paused=state.paused,
         cooldown_until=state.cooldown_until,
+        moves_of_the_day=moves_of_the_day(state, now),
         manual=trigger.manual,
         force=trigger.force,
         source=seen.samples[state.active].health,
