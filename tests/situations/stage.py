@@ -12,13 +12,20 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       suppressed, muted      true where CloudWatch says so
       force                  true where the human insists
       again                  true where the same request has been delivered, and carried out, before
-    [policy]                 failover, failback, healthy_for, cooldown, max_replication_lag
+    [policy]                 failover, failback, healthy_for, cooldown, max_replication_lag, approval_expires,
+                             automatic_per_day
+    [[window]], [[blackout]] of the plan: days, from, to, timezone. Now it is noon, UTC, on Monday, 2025-10-20
     [record]                 what the state record says
       active                 'primary' or 'standby'
       paused                 true or false
       cooldown               how much is left of it
+      moves                  how many automatic transitions were begun within the last day
       phase                  'needs-operator' (with [open])
       lost, unreachable      true: the table is empty, or does not answer
+    [proposal]               a failback has been proposed
+      made                   how long ago; now, where the file does not say
+      answer                 'approved' or 'rejected', where a human has answered
+      about                  'another epoch', 'other records', where it is not about what would be done now
     [open]                   a transition was begun, and its worker died just before [now]; its lease is 120 s
       died                   'after the claim', 'before its batch', 'after its batch', 'waiting for Linode'
       by                     'alarm' or 'human'
@@ -49,11 +56,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from region_failover.domain.approval import propose
 from region_failover.domain.codec import dump
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
 from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Role
+from region_failover.domain.policy_file import read_policy
+from region_failover.domain.state import Answer as Answered
 from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
+from region_failover.domain.toml_table import Table
 from region_failover.domain.trigger import SWITCH_REQUESTED
 from region_failover.domain.zone import Fence, RecordSet, canonical, fence_name, fence_record, wanted
 from region_failover.service.observe import heartbeat_key, observe
@@ -158,6 +169,16 @@ class Span:
             ) from error
 
 
+class Count:
+    """A whole number."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return the number."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise BadFile(f"{where}: a whole number was expected, not {value!r}")
+        return value
+
+
 class Subjects:
     """A list of texts."""
 
@@ -183,6 +204,7 @@ class Answer:
 CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer()}
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
+WEEKLY = {"days": Subjects(), "from": Text(), "to": Text(), "timezone": Text()}
 FORMAT: dict[str, Any] = {
     "what": Text(),
     "start": {
@@ -196,18 +218,28 @@ FORMAT: dict[str, Any] = {
     },
     "policy": {
         "failover": Words(("automatic", "manual")),
-        "failback": Words(("automatic", "manual")),
+        "failback": Words(("automatic", "approval", "manual")),
         "healthy_for": Span(),
         "cooldown": Span(),
         "max_replication_lag": Span(),
+        "approval_expires": Span(),
+        "automatic_per_day": Count(),
     },
+    "window": [WEEKLY],
+    "blackout": [WEEKLY],
     "record": {
         "active": ROLE,
         "paused": Truth(),
         "cooldown": Span(),
+        "moves": Count(),
         "phase": Words(("needs-operator",)),
         "lost": Truth(),
         "unreachable": Truth(),
+    },
+    "proposal": {
+        "made": Span(),
+        "answer": Words(("approved", "rejected")),
+        "about": Words(("another epoch", "other records")),
     },
     "open": {
         "died": Words(("after the claim", "before its batch", "after its batch", "waiting for Linode")),
@@ -423,6 +455,24 @@ class Stage:
             world.edit_state(cooldown_until=world.clock.at + said["cooldown"])
         if "phase" in said:
             world.edit_state(phase=Phase(said["phase"]))
+        if "moves" in said:
+            world.edit_state(automatic_moves=(world.clock.at - USUAL,) * said["moves"])
+        if "proposal" in self.case.says:
+            self._set_proposal()
+
+    def _set_proposal(self) -> None:
+        said, world = self.case.of("proposal"), self.world
+        made_at = world.clock.at - said.get("made", timedelta(0))
+        plan, state = world.plan, world.state
+        if said.get("about") == "other records":
+            plan = replace(plan, route53_records=plan.route53_records[:0])
+        if said.get("about") == "another epoch":
+            state = replace(state, epoch=state.epoch - 1)
+        made = propose(plan, state, "all well", plan.policy.approval_expires, made_at)
+        assert made is not None
+        assert made.proposal is not None
+        answer = Answered(said["answer"]) if "answer" in said else Answered.NONE
+        world.edit_state(proposal=replace(made.proposal, answer=answer))
 
     def _set_switches(self) -> None:
         said, world = self.case.of("dns"), self.world
@@ -561,6 +611,10 @@ def plan_of(case: Case) -> Plan:
         said["failover"] = FailoverMode(said["failover"])
     if "failback" in said:
         said["failback"] = FailbackMode(said["failback"])
+    spans = {f"failback_{name}": case.says.get(name, []) for name in ("window", "blackout")}
+    calendar = read_policy(Table(case.name, "policy.", spans))
+    said["failback_windows"] = calendar.failback_windows
+    said["failback_blackouts"] = calendar.failback_blackouts
     return with_policy(**said)
 
 

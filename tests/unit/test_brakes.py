@@ -1,4 +1,4 @@
-"""Pause, cooldown, acknowledgement and the day's budget, and what of them a claim looks at (I15, I17, I21)."""
+"""Pause, cooldown, acknowledgement, the budget of a day, and what a claim asks of them (I15, I17, I21)."""
 
 from __future__ import annotations
 

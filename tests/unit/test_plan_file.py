@@ -47,7 +47,7 @@ WRONG = [
     ("regions is no table", '[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions"),
     ("unknown failover mode", 'failover = "automatic"', 'failover = "auto"', "policy.failover"),
     ("failover mode is a boolean", 'failover = "automatic"', "failover = true", "policy.failover"),
-    ("unknown failback mode", 'failback = "manual"', 'failback = "approval"', "policy.failback"),
+    ("unknown failback mode", 'failback = "manual"', 'failback = "asked"', "policy.failback"),
     ("unknown key in policy", "[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool"),
     ("duration is a number", 'healthy_for = "20m"', "healthy_for = 20", "policy.healthy_for"),
     ("duration without a unit", 'healthy_for = "20m"', 'healthy_for = "20"', "policy.healthy_for"),

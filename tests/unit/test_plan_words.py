@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from operator import attrgetter
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Policy, Sampling
 from region_failover.domain.plan_file import parse_plan
+from region_failover.domain.window import DAYS, Once, Weekly
 from tests.fakes import PLAN_TEXT, ZONE
 from tests.unit.test_plan_file import DYNAMODB, HTTP, LIN, LINODE, PAR, R53, RECORD, SSM, changed
 
@@ -25,6 +26,19 @@ LINODE_CNAME = (
     .replace("198.51.100.50", "b.example.net")
 )
 
+WINDOW = """[[policy.failback_window]]
+days = ["sat", "sun"]
+from = "02:00"
+to = "05:00"
+timezone = "Europe/Berlin"
+"""
+BLACKOUT = """[[policy.failback_blackout]]
+from = "2026-11-27 00:00"
+to = "2026-12-01 00:00"
+timezone = "America/New_York"
+"""
+WIN, OUT = "policy.failback_window[0].", "policy.failback_blackout[0]."
+
 # (text to replace, its replacement, what is read: key, problem, what is allowed)
 READ = [
     ('name = "orders"\n[', "[", "name: missing; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
@@ -34,7 +48,20 @@ READ = [
     ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
     ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
     ('failover = "automatic"', 'failover = "auto"', "policy.failover: 'auto' is not valid; allowed: \"automatic\", \"manual\""),
-    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again"),
+    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, approval_expires, failback_window, failback_blackout"),
+    (DYNAMODB, WINDOW.replace('"sat"', '"Sat"'), WIN + "days: 'Sat' is not a day; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
+    (DYNAMODB, WINDOW.replace('["sat", "sun"]', "[]"), WIN + "days: [] is not valid; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
+    (DYNAMODB, WINDOW.replace('"02:00"', '"2:00"'), WIN + "from: '2:00' is not valid; allowed: a time of day such as \"02:00\""),
+    (DYNAMODB, WINDOW.replace('"05:00"', '"24:00"'), WIN + "to: '24:00' is not valid; allowed: a time of day such as \"02:00\""),
+    (DYNAMODB, WINDOW.replace('to = "05:00"\n', ""), WIN + "to: missing; allowed: a time of day such as \"02:00\""),
+    (DYNAMODB, WINDOW.replace("Berlin", "Bonn"), WIN + "timezone: 'Europe/Bonn' is not known; allowed: a time zone of the IANA database such as \"Europe/Berlin\" or \"UTC\""),
+    (DYNAMODB, WINDOW.replace("Europe/Berlin", "../../etc/passwd"), WIN + "timezone: '../../etc/passwd' is not valid; allowed: a time zone of the IANA database such as \"Europe/Berlin\" or \"UTC\""),
+    (DYNAMODB, WINDOW.replace('timezone = "Europe/Berlin"\n', ""), WIN + "timezone: missing; allowed: a time zone of the IANA database such as \"Europe/Berlin\" or \"UTC\""),
+    (DYNAMODB, WINDOW + 'every = "week"\n', WIN + "every: unknown key; allowed: days, from, to, timezone"),
+    (DYNAMODB, BLACKOUT.replace('"2026-11-27 00:00"', '"2026-11-31 00:00"'), OUT + "from: '2026-11-31 00:00' is no date and time; allowed: a date and time such as \"2026-11-27 00:00\""),
+    (DYNAMODB, BLACKOUT.replace('"2026-11-27 00:00"', '"Friday"'), OUT + "from: 'Friday' is not valid; allowed: a date and time such as \"2026-11-27 00:00\", or a time of day such as \"02:00\""),
+    (DYNAMODB, BLACKOUT.replace('"2026-12-01 00:00"', '"2026-11-27 00:00"'), OUT + "to: '2026-11-27 00:00' is not after 'from'; allowed: a date and time such as \"2026-11-27 00:00\", after 'from'"),
+    (DYNAMODB, BLACKOUT + 'days = ["fri"]\n', OUT + "days: unknown key; allowed: from, to, timezone"),
     ("[[check.dynamodb]]", "[sampling]\nfast = 1\n[[check.dynamodb]]", "sampling.fast: unknown key; allowed: every, quick_every, timeout, needed, window, confirm_for"),
     (DYNAMODB, "", "check.dynamodb: missing; allowed: at least one [[check.dynamodb]]"),
     (DYNAMODB, '[check.dynamodb]\ntable = "orders"\n', "check.dynamodb: not an array of tables; allowed: [[check.dynamodb]]"),
@@ -78,6 +105,20 @@ def test_a_wrong_plan_is_refused_in_one_line_of_file_key_problem_and_what_is_all
     with pytest.raises(PlanError) as caught:
         parse_plan(changed(old, new), "orders.toml")
     assert str(caught.value) == f"orders.toml: {words}"
+
+
+def test_windows_and_blackouts_are_read_as_they_stand() -> None:
+    weekly = BLACKOUT.replace("2026-11-27 ", "").replace("2026-12-01 00", "06")
+    every_day = WINDOW.replace('days = ["sat", "sun"]\n', "")
+    plan = parse_plan(changed(DYNAMODB, WINDOW + every_day + BLACKOUT + weekly + DYNAMODB), "orders.toml")
+    assert plan.policy.failback_windows == (
+        Weekly(("sat", "sun"), time(2), time(5), "Europe/Berlin"),
+        Weekly(DAYS, time(2), time(5), "Europe/Berlin"),
+    )
+    assert plan.policy.failback_blackouts == (
+        Once(datetime(2026, 11, 27), datetime(2026, 12, 1), "America/New_York"),  # noqa: DTZ001
+        Weekly(DAYS, time(0), time(6), "America/New_York"),
+    )
 
 
 def test_text_that_is_no_toml_is_refused_with_the_line() -> None:
@@ -136,6 +177,8 @@ LIMITS = [
     (POLICY, "cooldown", "policy.cooldown", ('"1s"', SECOND), ('"7d"', 7 * DAY), '"999ms"', '"604801s"'),
     (POLICY, "max_replication_lag", "policy.max_replication_lag", ('"1s"', SECOND), ('"24h"', DAY), '"999ms"', '"86401s"'),
     (POLICY, "notify_again", "policy.notify_again", ('"1s"', SECOND), ('"168h"', 7 * DAY), '"999ms"', '"604801s"'),
+    (POLICY, "automatic_per_day", "policy.automatic_per_day", ("1", 1), ("20", 20), "0", "21"),
+    (POLICY, "approval_expires", "policy.approval_expires", ('"1m"', MINUTE), ('"14d"', 14 * DAY), '"59s"', '"1209601s"'),
     (SAMPLING, "every", "sampling.every", ('"1s"', SECOND), ('"1m"', MINUTE), '"999ms"', '"61s"'),
     (SAMPLING, "quick_every", "sampling.quick_every", ('"1s"', SECOND), ('"60s"', MINUTE), '"999ms"', '"61s"'),
     (SAMPLING, "timeout", "sampling.timeout", ('"100ms"', SECOND / 10), ('"10s"', 10 * SECOND), '"99ms"', '"10001ms"'),
@@ -190,6 +233,8 @@ def test_what_a_plan_does_not_say_is_as_documented() -> None:
         cooldown=60 * MINUTE,
         max_replication_lag=30 * SECOND,
         notify_again=60 * MINUTE,
+        automatic_per_day=4,
+        approval_expires=DAY,
     )
     assert plan.sampling == Sampling(
         every=60 * SECOND,
