@@ -140,6 +140,7 @@ def describe(plan: Plan, start: str, maximum_age_s: float, tick_s: float = 60.0)
             "failback": policy.failback.value,
             "healthy_for_s": policy.healthy_for.total_seconds(),
             "cooldown_s": policy.cooldown.total_seconds(),
+            "automatic_per_day": policy.automatic_per_day,
             "max_lag_s": policy.max_replication_lag.total_seconds(),
         },
         "limits": {

@@ -14,17 +14,17 @@ I7  INSYNC, then read back, before completion              I8  only what the pla
 I9  deletes what the snapshot saw                          I10 our own failures carry no claim
 I11 nothing failed: no claim                               I12 target failed too: no claim
 I13 two kinds of evidence                                  I14 lag known before failback; loss recorded
-I15 cooldown                                               I16 healthy for long before failback
+I15 cooldown; the budget of a day                          I16 healthy for long before failback
 I17 paused: no effects, no automatic claim                 I18 all agrees at rest, where that is due
 I19 never towards a failing Region; never stopped midway   I20 one event, one effect; stale: none
-I21 what is left to humans stays with them                 I22 notices are neither lost nor in the way
+I21 left to humans; approved by one, once                  I22 notices are neither lost nor in the way
 I23 claims follow a recorded decision that holds again     I24 no secret
 
 What it cannot show, and is not judged: that K of N samples and `confirm_for` were waited for (I13: the
 plan entry carries no sampling); that 'both down' was said aloud (I12) and observation went on in a pause
 (I17): absences, which the functional tests hold; the time of I18, which whoever writes the history allows
-for before it says 'steady'; windows and approvals (I21), which this version does not have; what was put
-into logs (I24: logs are no part of a history).
+for before it says 'steady'; failback windows (the situation on record says what the calendar said); what was
+put into logs (I24: logs are no part of a history).
 
 Where workers' clocks are wrong (`skew_s`), rules that compare clocks of two machines, or a clock with true
 time, allow twice that; those that look at one clock or at a record's content allow nothing.

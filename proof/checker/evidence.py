@@ -45,6 +45,10 @@ def _why_not(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
         (situation["phase"] != "steady", f"the phase is {situation['phase']}"),
         (not manual and situation["paused"], "paused"),
         (not manual and cooling, "cooling down"),
+        (
+            not manual and 0 < plan.per_day <= situation.get("moves_of_the_day", 0),
+            "the day's budget is spent",
+        ),
         (situation["target"] != "healthy", f"the target is {situation['target']}"),
     ]
     if opened.direction == "failover":
@@ -55,6 +59,10 @@ def _why_not(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
         measured = len(known) == 2 and max(known) <= plan.max_lag_s
         reasons.append((not forced and not measured, f"replication is {situation['lags_s']}"))
         reasons.append((not manual and not situation["settled"], "the target is not settled"))
+        asked = plan.modes["failback"] == "approval" and situation.get("approval") != "approved"
+        closed = situation.get("opening", "open") != "open"
+        reasons.append((not manual and asked, f"a human's word is {situation.get('approval')}"))
+        reasons.append((not manual and closed, f"the calendar says {situation.get('opening')}"))
     return ", ".join(text for wrong, text in reasons if wrong)
 
 

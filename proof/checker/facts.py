@@ -69,6 +69,7 @@ class PlanFacts:
         self.modes = {"failover": policy["failover"], "failback": policy["failback"]}
         self.healthy_for_s: float = policy["healthy_for_s"]
         self.cooldown_s: float = policy["cooldown_s"]
+        self.per_day: int = policy.get("automatic_per_day", 0)  # 0: the history does not say
         self.max_lag_s: float = policy["max_lag_s"]
         self.lease_s: float = limits["lease_s"]
         self.step_lease_s: float = limits["step_lease_s"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from proof.checker import evidence, exclusion, judgement, progress, stability, traffic
+from proof.checker import approval, evidence, exclusion, judgement, progress, stability, traffic
 from proof.checker.facts import (
     CLOCKS_AGREE_S,
     Answer,
@@ -21,7 +21,9 @@ from proof.checker.reading import BadHistory, Batch, Record, read_record, read_t
 from proof.checker.rule import Entry, Rule, Violation
 
 RULES = tuple(
-    rule for module in (exclusion, traffic, judgement, stability, progress, evidence) for rule in module.RULES
+    rule
+    for module in (exclusion, traffic, judgement, stability, approval, progress, evidence)
+    for rule in module.RULES
 )
 HOOKS = (
     "saved",

@@ -1,11 +1,10 @@
-"""Progress (DESIGN §9): I18 rest, I19 no way back, I20 one effect, I21 human's choices, I22 notices."""
+"""Progress (DESIGN §9): I18 rest, I19 no way back, I20 one effect, I22 notices."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from proof.checker.facts import Facts, Save, Worker
-from proof.checker.judgement import OnClaim
 from proof.checker.reading import (
     Batch,
     Fence,
@@ -235,22 +234,6 @@ class OneEffect(Rule):
             )
 
 
-class LeftToHumans(OnClaim):
-    """I21: silence is no: what the plan leaves to humans is never claimed automatically.
-
-    There are no approvals in this version: the record's proposal stays empty.
-    """
-
-    invariant = "I21"
-
-    def problem(self, save: Save, opened: Transition) -> str:
-        """Blame a claim that nobody had allowed."""
-        mode = self.facts.plan.modes[opened.direction]
-        if opened.automatic and mode != "automatic":
-            return f"the plan's {opened.direction} is {mode}"
-        return ""
-
-
 class NoticesKept(Rule):
     """I22: a failed notification neither ends a worker nor is lost.
 
@@ -295,4 +278,4 @@ class NoticesKept(Rule):
             self.blame(entry, f"{worker.name} ended with the {how} of a notification")
 
 
-RULES: tuple[type[Rule], ...] = (SteadyAtRest, NoWayBack, OneEffect, LeftToHumans, NoticesKept)
+RULES: tuple[type[Rule], ...] = (SteadyAtRest, NoWayBack, OneEffect, NoticesKept)

@@ -73,11 +73,35 @@ class Transition:
         return None
 
 
+class Proposal:
+    """A failback that waits for a human's word, or has it."""
+
+    __slots__ = ("about", "answer", "expires_at", "id", "source", "target")
+
+    def __init__(self, found: dict[str, Any]) -> None:
+        """Read what JSON gave."""
+        self.id: str = found["id"]
+        self.source: str = found["source"]
+        self.target: str = found["target"]
+        self.expires_at: str = found["expires_at"]
+        self.answer: str = found["answer"]
+        self.about = (self.source, self.target, found["made_at"], self.expires_at)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether it is the same, with the same answer."""
+        if not isinstance(other, Proposal):
+            return NotImplemented
+        return (self.id, self.about, self.answer) == (other.id, other.about, other.answer)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Record:
     """A plan's state record."""
 
     __slots__ = (
         "active",
+        "automatic_moves",
         "cooldown_until",
         "epoch",
         "moved_at",
@@ -103,7 +127,8 @@ class Record:
         self.owed: list[dict[str, Any]] = found["owed"]
         self.outbox: list[dict[str, Any]] = found["outbox"]
         self.requests: list[str] = found.get("requests", [])
-        self.proposal: str = found.get("proposal", "")
+        self.proposal = Proposal(found["proposal"]) if found.get("proposal") else None
+        self.automatic_moves: list[str] = found.get("automatic_moves", [])
         self.transition = Transition(found["transition"]) if found["transition"] else None
 
     @property

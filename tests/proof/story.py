@@ -124,7 +124,7 @@ class Story:
             "owed": [],
             "outbox": [],
             "noticed": {},
-            "proposal": "",
+            "proposal": None,
             "requests": [],
         }
         self.add("plan", **{**PLAN, "skew_s": skew_s, **plan}, zones={ZONE: list(self.zone.values())})
@@ -287,8 +287,8 @@ class Story:
         self.do(worker, "store.record_decision", plan="orders", decision=decision)
         return self
 
-    def claim(self, worker: str = "a", **changes: Any) -> Story:
-        """Claim the next epoch."""
+    def claim(self, worker: str = "a", proposal: Entry | None = None, **changes: Any) -> Story:
+        """Claim the next epoch; `proposal`: what stays of it on record."""
         source = self.record["active"]
         target = WEST if source == EAST else EAST
         steps = [("route53", ZONE, ""), ("linode", "records", ""), ("ssm", PARAMETER, WEST)]
@@ -313,7 +313,12 @@ class Story:
         }
         requests = [*self.record["requests"], f"request-{worker}"] if transition["manual"] else []
         return self.save(
-            worker, transition=transition, epoch=transition["epoch"], phase="moving", requests=requests
+            worker,
+            transition=transition,
+            epoch=transition["epoch"],
+            phase="moving",
+            requests=requests,
+            proposal=proposal,
         )
 
     @staticmethod

@@ -419,8 +419,89 @@ def version_jumps() -> Story:
     return Story().begin().save(version=7)
 
 
+YES = {
+    "id": "f00d",
+    "source": WEST,
+    "target": EAST,
+    "made_at": at(1500),
+    "expires_at": at(9000),
+    "evidence": "",
+    "answer": "approved",
+    "answered_by": "mia",
+    "answered_at": at(1500),
+}
+
+
+def approved(
+    *, answered_by: str = "operator", after_s: float = 0.0, keep: bool = False, **proposal: object
+) -> Story:
+    """A settled primary, a proposal, an operator's answer, and the failback that carries it out."""
+    story = Story(active=WEST, policy={**PLAN["policy"], "failback": "approval"}).healthy()
+    asked = {
+        **YES,
+        "answer": "none",
+        "answered_by": "",
+        **{k: v for k, v in proposal.items() if k != "answer"},
+    }
+    story.begin("f", "failback").save("f", proposal=asked)
+    if proposal.get("answer") != "none":
+        story.begin("o", answered_by).save("o", proposal={**YES, **proposal})
+    story.after(after_s)
+    if after_s:
+        story.healthy(0)
+    story.begin("c").load("c").look("c", east=None).beats("c").decide("c", approval="approved")
+    return story.claim("c", proposal=story.record["proposal"] if keep else None)
+
+
+def answered_twice(second: str) -> Story:
+    story = Story(active=WEST).begin("f", "failback").save("f", proposal={**YES, "answer": "none"})
+    story.begin("o", "operator").save("o", proposal=YES)
+    return story.begin("x", "operator").save("x", proposal={**YES, "answer": second, "answered_by": "mia"})
+
+
+def proposed_as(answer: str) -> Story:
+    return Story(active=WEST).begin("f", "failback").save("f", proposal={**YES, "answer": answer})
+
+
+def changed_while_asked(**changes: str) -> Story:
+    story = Story(active=WEST).begin("f", "failback").save("f", proposal={**YES, "answer": "none"})
+    return story.begin("o", "operator").save("o", proposal={**YES, **changes})
+
+
+def claims_of_a_day(acknowledged: bool = False, hours: float = 1.0) -> Story:
+    """Three automatic claims, each stopped before it began; two are allowed within a day."""
+    story = Story(policy={**PLAN["policy"], "automatic_per_day": 2})
+    for number in range(3):
+        if number == 2:
+            story.after(hours * 3600)
+            if acknowledged:
+                story.edit(automatic_moves=[])
+        name = f"w{number}"
+        story.begin(name).load(name).look(name).decide(name).claim(name)
+        story.save(name, automatic_moves=[*story.record.get("automatic_moves", []), at(story.t)])
+        story.stop(name)
+    return story
+
+
 def decided(**situation: object) -> Story:
     return Story().begin().load().look().decide(**situation).claim()
+
+
+def decided_of(**situation: object) -> Story:
+    story = Story(policy={**PLAN["policy"], "automatic_per_day": 4})
+    return story.begin().load().look().decide(**situation).claim()
+
+
+def back_decided(**situation: object) -> Story:
+    story = Story(active=WEST, policy={**PLAN["policy"], "failback": "approval"}).healthy().edit(proposal=YES)
+    story.begin().load().look(east=None).beats().decide(**{"approval": "approved", **situation})
+    return story.claim()
+
+
+def failback_of(mode: str) -> Story:
+    story = Story(active=WEST, policy={**PLAN["policy"], "failback": mode}).healthy()
+    story.begin().load().look(east=None).beats().decide(approval="approved")
+    return story.claim()
 
 
 def undecided(worker: str) -> Story:
@@ -925,6 +1006,13 @@ CASES = [
     # I15
     case("within the cooldown", "I15", lambda: cooled(3590), lambda: cooled(3660)),
     case("within the record's cooldown", "I15", lambda: cooled_by_record(1), lambda: cooled_by_record(0)),
+    case("beyond the budget", "I15", claims_of_a_day, lambda: claims_of_a_day(acknowledged=True)),
+    case(
+        "beyond the budget, a day later",
+        "I15",
+        lambda: claims_of_a_day(hours=23.9),
+        lambda: claims_of_a_day(hours=24.1),
+    ),
     # I16
     case("not healthy for long", "I16", lambda: failback(19), lambda: failback(20)),
     case("a relapse", "I16", lambda: failback(at_6="unhealthy"), lambda: failback(at_5="unhealthy")),
@@ -1009,6 +1097,33 @@ CASES = [
         lambda: with_policy(failover="manual"),
         lambda: with_policy(failback="manual"),
     ),
+    case("nobody was asked", "I21", lambda: failback_of("approval"), lambda: failback_of("automatic")),
+    case("nobody has answered", "I21", lambda: approved(answer="none"), approved),
+    case("a human said no", "I21", lambda: approved(answer="rejected"), approved),
+    case("an approval of another way", "I21", lambda: approved(target="eu-west-1"), approved),
+    case(
+        "an expired approval",
+        "I21",
+        lambda: approved(expires_at=at(1715), after_s=100.0),
+        lambda: approved(expires_at=at(1725), after_s=100.0),
+    ),
+    case("a proposal left after its claim", "I21", lambda: approved(keep=True), approved),
+    case(
+        "a proposal made with its answer", "I21", lambda: proposed_as("approved"), lambda: proposed_as("none")
+    ),
+    case("an answer changed", "I21", lambda: answered_twice("rejected"), lambda: answered_twice("approved")),
+    case(
+        "a proposal changed with its answer",
+        "I21",
+        lambda: changed_while_asked(target="eu-west-1"),
+        lambda: changed_while_asked(evidence="more"),
+    ),
+    case(
+        "an answer that no operator gave",
+        "I21",
+        lambda: approved(answered_by="failback"),
+        lambda: approved(answered_by="operator"),
+    ),
     # I22
     case("a notice dropped unsent", "I22", lambda: published(False), lambda: published(True)),
     case(
@@ -1023,6 +1138,24 @@ CASES = [
     case("a decision that does not follow: paused", "I23", lambda: decided(paused=True), decided),
     case("a decision that does not follow: healthy", "I23", lambda: decided(source="healthy"), decided),
     case("a decision that does not follow: target", "I23", lambda: decided(target="unknown"), decided),
+    case(
+        "a decision that does not follow: budget",
+        "I23",
+        lambda: decided_of(moves_of_the_day=4),
+        lambda: decided_of(moves_of_the_day=3),
+    ),
+    case(
+        "a decision that does not follow: no yes",
+        "I23",
+        lambda: back_decided(approval="pending"),
+        lambda: back_decided(approval="approved"),
+    ),
+    case(
+        "a decision that does not follow: closed",
+        "I23",
+        lambda: back_decided(opening="blackout"),
+        lambda: back_decided(opening="open"),
+    ),
     case("a decision without its inputs", "I23", without_situation, decided),
     # I24
     case("a secret", "I24", lambda: secret_in("Bearer s3cr3t-token"), lambda: secret_in("Bearer ***")),
