@@ -16,20 +16,32 @@ from functools import lru_cache
 from typing import Any
 
 from proof.history import History, describe
+from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import FailbackMode, Plan, Role
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.state import CLOCKS_AGREE, LEASE, Phase
 from region_failover.domain.trigger import OWN_SOURCE, REGION_UNHEALTHY, SWITCH_REQUESTED, read_triggers
 from region_failover.domain.zone import RecordSet, ZoneSnapshot, fence_name, wanted
+from region_failover.ports import Ports
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
+from region_failover.service.operator import handle_operation
 from region_failover.service.probe import handle_probe
 from region_failover.service.record import Deadline
 from tests.fakes import MAXIMUM_AGE, NOON, PLAN_TEXT
 from tests.simulation.cloud import Cloud, Host, Worker
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.script import CHAOS_S, EAST, LONGEST_PAUSE_S, Act, Deed, Script
+from tests.simulation.script import (
+    ANSWERED_S,
+    CHAOS_S,
+    EAST,
+    LONGEST_PAUSE_S,
+    Act,
+    Answer,
+    Deed,
+    Script,
+)
 
 TICK_S = 60.0
 OUTER_MARGIN_S = 2.0
@@ -38,12 +50,18 @@ WORK_S = 30.0  # what is taken over at the last moment still has to be done
 QUIET_AFTER_S = LEASE.total_seconds() + 2 * TICK_S + WORK_S
 REST_WITHIN_S = 1500.0
 
+
+def _operate(ports: Ports, plans: list[Plan], event: Any, deadline: Deadline) -> Any:
+    return handle_operation(ports, plans, read_operation(event), deadline)
+
+
 # Timeout and retries of the template's functions.
 FUNCTIONS: dict[str, tuple[Callable[..., Any], float, int]] = {
     "probe": (handle_probe, 60.0, 1),
     "failover": (handle_failover, 90.0, 2),
     "failback": (handle_failback, 90.0, 1),
     "linode_dns": (handle_linode, 60.0, 2),
+    "operator": (_operate, 30.0, 0),
 }
 
 _SECOND_ZONE = """
@@ -113,6 +131,7 @@ class World:
         self._requests = 0
         self._underway = 0
         self.stuck: list[tuple[str, str]] = []
+        self._proposed: list[str] = []  # the proposals that a human has seen
 
     def play(self) -> Outcome:
         """Run the script to its end; return what became of it."""
@@ -146,6 +165,8 @@ class World:
             at(min(spell.end, CHAOS_S), lambda spell=spell: self._spell(spell, False))
         for act in self.script.acts:
             at(act.at, lambda act=act: self._act(act))
+        for answer in self.script.answers if self.script.failback == "approval" else ():
+            at(answer.at, lambda answer=answer: self._answer(answer))
         for host, steps in zip(self.hosts, self.script.skews, strict=False):
             for moment, error_s in steps:
                 at(moment, lambda host=host, error_s=error_s: setattr(host, "error_s", error_s))
@@ -225,8 +246,10 @@ class World:
         add("begin", self.scheduler.now, worker=worker.name, function=function, event=event, clock=clock)
 
         def run() -> Any:
-            triggers = read_triggers(event, request)
-            return flow(ports, [self.plan], triggers, Deadline.after(ports, seconds), MAXIMUM_AGE)
+            deadline = Deadline.after(ports, seconds)
+            if function == "operator":
+                return flow(ports, [self.plan], event, deadline)
+            return flow(ports, [self.plan], read_triggers(event, request), deadline, MAXIMUM_AGE)
 
         answer = self.scheduler.together([run], timedelta(seconds=seconds))[0]
         failed = isinstance(answer, Exception)
@@ -268,6 +291,18 @@ class World:
             force = deed in {Deed.FORCED_FAILOVER, Deed.FORCED_FAILBACK}
             request = {"plan": self.plan.name, "action": action, "reason": "by hand", "force": force}
             self._later(0.1, action, request)
+
+    def _answer(self, answer: Answer) -> None:
+        """Let a human answer what waits, or by mistake what waited before."""
+        state = self.cloud.state()
+        if state is not None and state.proposal is not None and state.proposal.id not in self._proposed:
+            self._proposed.append(state.proposal.id)
+        if not self._proposed:
+            return
+        proposal = self._proposed[0 if answer.old else -1]
+        verb = "approve" if answer.yes else "reject"
+        event = {"action": verb, "plan": self.plan.name, "by": "mia", "proposal": proposal}
+        self._later(0.1, "operator", event)
 
     def _edit_zone(self, deed: Deed) -> None:
         zone_id, records = next(iter(self.plan.zones().items()))
@@ -322,6 +357,8 @@ class World:
 
     def _come_to_rest(self) -> None:
         limit = CHAOS_S + REST_WITHIN_S
+        if self.script.failback == "approval":
+            self.scheduler.run(max(self.scheduler.now, CHAOS_S + ANSWERED_S))
         between = TICK_S * (self.scheduler.now // TICK_S + 0.5)  # two ticks: nothing is on its way
         self.scheduler.run(between if between > self.scheduler.now else between + TICK_S)
         while self.scheduler.now < limit and not self._is_at_rest():
@@ -340,7 +377,7 @@ class World:
         state = self.cloud.state()
         if state is None:
             return "there is no record"
-        at_home = self.script.failback == "manual" or state.active == EAST
+        at_home = self.script.failback != "automatic" or state.active == EAST
         wanted_state = {
             "the phase is steady": state.phase is Phase.STEADY,
             "the traffic is back on the primary": at_home,

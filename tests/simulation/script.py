@@ -9,6 +9,7 @@ from enum import StrEnum
 from region_failover.domain.state import LEASE
 
 CHAOS_S = 210.0
+ANSWERED_S = 330.0  # after the chaos: until then humans answer what is proposed
 LONGEST_PAUSE_S = 3 * LEASE.total_seconds()
 LARGEST_SKEW_S = 10 * LEASE.total_seconds()
 LONGEST_PENDING_S = 600.0
@@ -74,6 +75,15 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a human says to the proposal that waits then; `old`: to one that waited before, by mistake."""
+
+    at: float
+    yes: bool
+    old: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Noise:
     """Chances per call: request lost, reply lost, slow, our own error, the worker killed or frozen there.
 
@@ -105,6 +115,7 @@ class Script:
     acts: tuple[Act, ...]
     noise: Noise
     skews: tuple[tuple[tuple[float, float], ...], ...] = field(default=())
+    answers: tuple[Answer, ...] = ()
 
     @property
     def skew_s(self) -> float:
@@ -120,13 +131,24 @@ def draw(seed: int) -> Script:
         seed=seed,
         control=rng.choice((WEST, WEST, THIRD)),
         hosts=hosts,
-        failback="automatic" if rng.random() < 0.8 else "manual",
+        failback=_failback(rng.random()),
         zones=1 if rng.random() < 0.8 else 2,
         spells=tuple(sorted(_spells(rng, hosts), key=lambda spell: spell.start)),
         acts=tuple(sorted(_acts(rng), key=lambda act: act.at)),
         noise=_noise(rng),
         skews=tuple(_skew(rng) for _ in range(hosts)) if rng.random() < 0.4 else (),
+        answers=tuple(sorted(_answers(random.Random(seed ^ 0xA45)), key=lambda answer: answer.at)),
     )
+
+
+def _failback(draw: float) -> str:
+    return "automatic" if draw < 0.7 else "approval" if draw < 0.85 else "manual"
+
+
+def _answers(rng: random.Random) -> list[Answer]:
+    """Return what humans say to whatever is proposed then, also long after the world is healed."""
+    moments = [rng.uniform(60, CHAOS_S + ANSWERED_S) for _ in range(rng.randint(0, 5))]
+    return [Answer(at, rng.random() < 0.8, old=rng.random() < 0.2) for at in moments]
 
 
 _OUTAGES = (
