@@ -18,7 +18,13 @@ from drill.scribe import Entry, Setting, read_connections
 from drill.world import World
 from proof.checker import check
 
-SHORT = {"HealthProbe": "probe", "Failover": "failover", "Failback": "failback", "LinodeDns": "linode_dns"}
+SHORT = {
+    "HealthProbe": "probe",
+    "Failover": "failover",
+    "Failback": "failback",
+    "LinodeDns": "linode_dns",
+    "Operator": "operator",
+}
 
 
 def judge(world: World, file: Path) -> Check:

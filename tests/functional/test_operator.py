@@ -10,7 +10,7 @@ import pytest
 from region_failover.domain.errors import MalformedEvent, NotAnswerable
 from region_failover.domain.operation import Operation, Verb, read_operation
 from region_failover.service.operator import handle_operation
-from region_failover.service.record import Deadline, Summary
+from region_failover.service.record import Deadline, Summary, ensure_state
 from tests.fakes import EAST, PLAN, WEST, ZONE, World
 from tests.functional.test_approval import ASKING, proposed, settled
 
@@ -106,13 +106,22 @@ def test_an_answer_goes_on_record_and_is_told() -> None:
         ask(world, "reject", proposal=proposal.id)
 
 
-def test_all_plans_are_paused_at_once_and_one_that_has_no_record_gets_one() -> None:
+def test_all_plans_are_paused_at_once() -> None:
     world = World(PLAN)
     other = replace(PLAN, name="payments", route53_records=(), ssm_parameters=())
+    for plan in (PLAN, other):
+        ensure_state(world.ports(), plan)
     ports = world.ports("operator")
     operation = Operation(Verb.PAUSE, "*", BY, reason="stop everything")
     found = handle_operation(ports, [PLAN, other], operation, Deadline.after(ports, 20))
     assert [(one["plan"], one["paused"]) for one in found] == [("orders", True), ("payments", True)]
+
+
+def test_a_plan_without_a_record_is_left_to_the_first_tick() -> None:
+    world = World(PLAN)
+    with pytest.raises(NotAnswerable, match="orders has no record yet; the first tick"):
+        ask(world, "pause", reason="too early")
+    assert not world.store.states
 
 
 def test_a_plan_that_is_not_there_is_refused_with_those_that_are(world: World) -> None:

@@ -18,7 +18,13 @@ from region_failover.domain.state import LEASE, STEP_LEASE
 
 ROOT = Path(__file__).resolve().parents[2]
 MARGIN = timedelta(seconds=20)
-FUNCTIONS = ("HealthProbeFunction", "FailoverFunction", "FailbackFunction", "LinodeDnsFunction")
+FUNCTIONS = (
+    "HealthProbeFunction",
+    "FailoverFunction",
+    "FailbackFunction",
+    "LinodeDnsFunction",
+    "OperatorFunction",
+)
 SWITCHING = ("FailoverFunction", "FailbackFunction")
 
 # Managed actions that know no resource: the only ones that may be granted on '*'.
@@ -137,7 +143,7 @@ def _value_matches(option: Any, value: Any) -> bool:
 
 
 def starts(function: str, event: Any) -> bool:
-    rules = RESOURCES[function]["Properties"]["Events"].values()
+    rules = RESOURCES[function]["Properties"].get("Events", {}).values()
     return any(matches(r["Properties"]["Pattern"], event) for r in rules if r["Type"] == "EventBridgeRule")
 
 
@@ -145,7 +151,7 @@ def triggers() -> list[tuple[str, Tree]]:
     return [
         (f"{function}.{name}", event["Properties"])
         for function in FUNCTIONS
-        for name, event in RESOURCES[function]["Properties"]["Events"].items()
+        for name, event in RESOURCES[function]["Properties"].get("Events", {}).items()
     ]
 
 
@@ -331,6 +337,19 @@ def test_only_the_switching_functions_may_change_records_and_parameters() -> Non
 def test_only_the_linode_function_may_read_the_token() -> None:
     may = {name for name in FUNCTIONS if any(a.startswith("secretsmanager:") for a in allowed(name))}
     assert may == {"LinodeDnsFunction"}
+
+
+def test_the_operators_function_reads_and_writes_records_and_tells_and_nothing_else() -> None:
+    assert allowed("OperatorFunction") - allowed("HealthProbeFunction") == set()
+    assert {action.split(":")[0] for action in allowed("OperatorFunction")} == {
+        "dynamodb", "logs", "sns", "sqs", "xray",
+    }  # fmt: skip
+    (records,) = (s for s in statements(role_of("OperatorFunction")) if s["Sid"] == "ReadAndAnswer")
+    assert records["Resource"] == {"Fn::GetAtt": "StateTable.Arn"}
+
+
+def test_no_event_starts_the_operators_function() -> None:
+    assert "Events" not in RESOURCES["OperatorFunction"]["Properties"]
 
 
 def test_the_token_statement_is_absent_without_a_token() -> None:

@@ -22,10 +22,12 @@ from region_failover.adapters.secret import Secret
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
-from region_failover.domain.errors import OutOfTime
+from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTime
+from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import Trigger, read_triggers
 from region_failover.ports import LinodeDns, LinodeRecordState, Ports
+from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline
 
 # Kept back from the function's own timeout, for raising an error that says what happened.
@@ -60,15 +62,33 @@ class Application:
 
         An error means that the event is delivered again and in the end goes to the dead-letter queue.
         """
-        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}", clock=SystemClock())
-        seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
 
-        def work() -> Answer:
+        def work(ports: Ports, deadline: Deadline) -> Answer:
             triggers = read_triggers(event, context.aws_request_id)
-            deadline = Deadline.after(ports, seconds)
             return flow(ports, self.plans, triggers, deadline, self.settings.maximum_event_age)
 
-        answer = ports.together([work], timedelta(seconds=seconds))[0]
+        return self._within(work, event, context)
+
+    def operate(self, event: Any, context: Context) -> dict[str, object]:
+        """Do what a human asks; return {'plans': how each stands then}, or {'refused': why}.
+
+        A request that nothing answers to is the human's to correct: it is no error of this function.
+        """
+
+        def work(ports: Ports, deadline: Deadline) -> Answer:
+            return handle_operation(ports, self.plans, read_operation(event), deadline)
+
+        try:
+            return {"plans": self._within(work, event, context)}
+        except (MalformedEvent, NotAnswerable) as error:
+            return {"refused": str(error)}
+
+    def _within(self, work: Callable[[Ports, Deadline], Answer], event: Any, context: Context) -> Answer:
+        """Work within the outer deadline, with ports of this invocation."""
+        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}", clock=SystemClock())
+        seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
+        calls = [lambda: work(ports, Deadline.after(ports, seconds))]
+        answer = ports.together(calls, timedelta(seconds=seconds))[0]
         if isinstance(answer, Exception):
             event_id = event.get("id", "") if isinstance(event, Mapping) else ""
             self.logger.error("failed", extra={"event_id": event_id, "error": str(answer)}, exc_info=answer)
@@ -92,7 +112,10 @@ def application(service: str, environ: Mapping[str, str] | None = None) -> Appli
 def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
     """Return the ports with the real adapters behind them."""
     clock = SystemClock()
-    if service != "linode_dns":  # made now: the first round's deadline is for the checks alone
+    if service not in {
+        "linode_dns",
+        "operator",
+    }:  # now: the first round's deadline is for checks alone
         for region in (settings.primary_region, settings.standby_region):
             client("dynamodb", region, CHECK)
     return Ports(

@@ -8,7 +8,7 @@ RegionFailoverError
 ├── StateConflict           the record kept changing under us: raise, be retried
 ├── LeaseEnded             our lease ended before an effect: nothing is done, another worker goes on
 ├── FenceRefused            Route 53 refused the batch: the world is not what the snapshot saw
-├── NotAnswerable           an approval that binds to nothing that is there: said back to whoever gave it
+├── NotAnswerable           a human's request that nothing there answers to: said back to whoever asked
 ├── RemoteFailure           a remote call failed; carries a Symptom
 └── OutOfTime               the outer deadline passed: raise, be retried
 """
@@ -63,7 +63,7 @@ class FenceRefused(RegionFailoverError):
 
 
 class NotAnswerable(RegionFailoverError):
-    """A human's answer to a proposal that is not there (any more), or has been answered."""
+    """A human's request that nothing there answers to: no such proposal (any more), no record yet."""
 
 
 class RemoteFailure(RegionFailoverError):

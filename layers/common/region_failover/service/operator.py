@@ -11,14 +11,14 @@ from datetime import timedelta
 from region_failover.domain.approval import approval_of
 from region_failover.domain.brakes import acknowledge, moves_of_the_day, pause, resume
 from region_failover.domain.codec import flat
-from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.errors import MalformedEvent, NotAnswerable
 from region_failover.domain.operation import EVERY_PLAN, Operation, Verb
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Answer, PlanState
 from region_failover.ports import Ports
 from region_failover.service.dispatch import all_or_first_error
 from region_failover.service.proposal import answer_proposal
-from region_failover.service.record import Deadline, Summary, change, ensure_state, tell
+from region_failover.service.record import Deadline, Summary, change, load_state, tell
 
 
 def handle_operation(
@@ -35,7 +35,9 @@ def handle_operation(
 
 def operate(ports: Ports, plan: Plan, operation: Operation) -> Summary:
     """Do what is asked for one plan; return its status, with what was `done` ('' if nothing had to be)."""
-    state = ensure_state(ports, plan)
+    state = load_state(ports, plan)
+    if state is None:
+        raise NotAnswerable(f"plan {plan.name} has no record yet; the first tick of the schedule makes it")
     if operation.verb is Verb.STATUS:
         return {**status(ports, plan, state), "done": ""}
     done = ""
