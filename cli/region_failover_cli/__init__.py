@@ -1,0 +1,1 @@
+"""`region-failover`, the command line: it invokes the stack's functions with your AWS credentials."""

@@ -1,0 +1,77 @@
+"""What a human reads of a plan's status, and of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+COLOURS = {"healthy": "green", "unhealthy": "red", "unknown": "yellow"}
+
+
+def show_plans(console: Console, plans: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Print each plan: where the traffic is, what is seen, and what holds automation back."""
+    for number, plan in enumerate(plans):
+        if number:
+            console.print()
+        table = Table(title=Text(str(plan["plan"]), style="bold"), show_header=False, title_justify="left")
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _rows(plan, now):
+            table.add_row(name, value)
+        console.print(table)
+
+
+def _rows(plan: Mapping[str, Any], now: datetime) -> list[tuple[str, Text]]:
+    rows = [("traffic", Text(f"{plan['active']} ({plan['role']}), epoch {plan['epoch']}, {plan['phase']}"))]
+    for region, seen in plan["health"].items():
+        lasted, seen_ago = _long(seen["since"], now), _long(seen["last_at"], now)
+        words = f"{seen['health']} for {lasted}, looked at {seen_ago} ago"
+        rows.append((region, Text(f"{words}  {seen['why']}".strip(), style=COLOURS.get(seen["health"], ""))))
+    lags = ", ".join(f"{pair} {lag:.1f} s" for pair, lag in sorted(plan["lags_s"].items()))
+    rows.append(("replication", Text(lags or "not measured", style="" if lags else "yellow")))
+    if plan["transition"]:
+        moving = plan["transition"]
+        begun = _long(moving["since"], now)
+        what = f"{moving['direction']} to {moving['to']}, begun {begun} ago: {moving['reason']}"
+        rows.append(("moving", Text(what, style="bold")))
+        rows += [(f"  {key}", Text(status)) for key, status in moving["steps"].items()]
+    rows += [("owed", Text(key, style="yellow")) for key in plan["owed"]]
+    if plan["proposal"]:
+        asked = plan["proposal"]
+        by = f" by {asked['answered_by']}" if asked["answered_by"] else ""
+        words = f"{asked['id']}: back to {asked['to']}, {asked['stands']}{by}, expires {asked['expires_at']}"
+        rows.append(("proposal", Text(words, style="bold")))
+    rows.append(("automation", _brakes(plan, now)))
+    return rows
+
+
+def _brakes(plan: Mapping[str, Any], now: datetime) -> Text:
+    if plan["paused"]:
+        return Text(f"paused by {plan['pause_note'] or 'hand'}", style="yellow")
+    until = plan["cooldown_until"]
+    if until and datetime.fromisoformat(until) > now:
+        return Text(f"cooling down until {until}; `acknowledge` ends it", style="yellow")
+    spent, allowed = plan["moves_of_the_day"], plan["moves_allowed"]
+    if spent >= allowed:
+        words = f"{spent} of {allowed} moves of the day used; `acknowledge` restores them"
+        return Text(words, style="yellow")
+    return Text(f"on; {spent} of {allowed} moves of the day used")
+
+
+def _long(at: str, now: datetime) -> str:
+    """Return how long ago that was."""
+    seconds = int((now - datetime.fromisoformat(at)).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
