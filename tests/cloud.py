@@ -155,8 +155,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(status: int = 200, location: str = "") -> Iterator[Endpoint]:
-    """Serve every GET with one status."""
+def endpoint(status: int = 200, location: str = "", body: bytes = b"ok") -> Iterator[Endpoint]:
+    """Serve every GET with one status and body."""
     found = Endpoint(status)
 
     class Handler(BaseHTTPRequestHandler):
@@ -165,9 +165,9 @@ def endpoint(status: int = 200, location: str = "") -> Iterator[Endpoint]:
             self.send_response(found.status)
             if location:
                 self.send_header("Location", location)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

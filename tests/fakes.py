@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from region_failover.domain.approval import Approval
+from region_failover.domain.body import ANY, Body, wrong_with
 from region_failover.domain.codec import dump, load_health, load_state, load_transition
 from region_failover.domain.decision import Situation
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
@@ -308,14 +309,18 @@ class FakeEndpoints:
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.answers: dict[str, int | Symptom] = {}
+        self.bodies: dict[str, bytes] = {}
 
-    def get(self, url: str, status: int, timeout: timedelta) -> None:
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
         def effect() -> None:
             answer = self.answers.get(url, 200)
             if isinstance(answer, Symptom):
                 raise RemoteFailure(answer)
             if answer != status:
                 raise RemoteFailure(Symptom(Kind.HTTP, status=answer, detail=f"{status} was expected"))
+            wrong = wrong_with(self.bodies.get(url, b""), body)
+            if wrong:
+                raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, status=answer, detail=wrong))
 
         self.faults.around("endpoints.get", effect)
 

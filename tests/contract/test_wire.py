@@ -23,6 +23,7 @@ from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, client
 from region_failover.adapters.endpoints import Endpoints
 from region_failover.adapters.symptoms import remote, symptom_of
 from region_failover.adapters.system import SystemClock, together
+from region_failover.domain.body import Body
 from region_failover.domain.errors import FenceRefused, RemoteFailure
 from region_failover.domain.symptom import Blame, Kind, Symptom, blame
 from tests.cloud import endpoint
@@ -109,6 +110,36 @@ def test_another_status_is_a_failure_with_that_status(status: int, expected: int
         real = failure(lambda: Endpoints().get(found.url, expected, HALF))
     for symptom in (real, failure(lambda: fake.get("u", expected, HALF))):
         assert (symptom.kind, symptom.status, blame(symptom)) == (Kind.HTTP, status, whose)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "well"),
+    [
+        (b'{"status": "ok"}', Body(path=("status",), value="ok"), True),
+        (b'{"status": "degraded"}', Body(path=("status",), value="ok"), False),
+        (b"<html>Log in to the network</html>", Body("orders"), False),
+    ],
+)
+def test_a_good_status_with_another_body_is_a_wrong_answer(body: bytes, expected: Body, well: bool) -> None:
+    fake = FakeEndpoints()
+    fake.bodies["u"] = body
+    with endpoint(body=body) as found:
+        looks = [
+            lambda: Endpoints().get(found.url, 200, HALF, expected),
+            lambda: fake.get("u", 200, HALF, expected),
+        ]
+        for look in looks:
+            if well:
+                look()
+            else:
+                symptom = failure(look)
+                assert (symptom.kind, blame(symptom)) == (Kind.WRONG_ANSWER, Blame.THEIRS)
+
+
+def test_a_body_without_an_end_is_judged_by_its_first_64_kilobytes() -> None:
+    with endpoint(body=b"x" * 100_000 + b"needle") as found:
+        symptom = failure(lambda: Endpoints().get(found.url, 200, HALF, Body("needle")))
+    assert symptom.kind is Kind.WRONG_ANSWER
 
 
 def test_a_redirect_is_refused_and_not_followed() -> None:

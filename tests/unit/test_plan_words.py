@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import pytest
 
+from region_failover.domain.body import ANY, Body
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Policy, Sampling
 from region_failover.domain.plan_file import parse_plan
@@ -63,6 +64,11 @@ READ = [
     (DYNAMODB, BLACKOUT.replace('"2026-12-01 00:00"', '"2026-11-27 00:00"'), OUT + "to: '2026-11-27 00:00' is not after 'from'; allowed: a date and time such as \"2026-11-27 00:00\", after 'from'"),
     (DYNAMODB, BLACKOUT + 'days = ["fri"]\n', OUT + "days: unknown key; allowed: from, to, timezone"),
     ("[[check.dynamodb]]", "[sampling]\nfast = 1\n[[check.dynamodb]]", "sampling.fast: unknown key; allowed: every, quick_every, timeout, needed, window, confirm_for"),
+    (HTTP, HTTP + 'json = "status"\n', "check.http[0].equals: missing; allowed: both, such as json = \"status\" and equals = \"ok\""),
+    (HTTP, HTTP + 'equals = "ok"\n', "check.http[0].json: missing; allowed: both, such as json = \"status\" and equals = \"ok\""),
+    (HTTP, HTTP + 'json = "a..b"\nequals = "ok"\n', "check.http[0].json: 'a..b' is not valid; allowed: names of fields joined by dots, such as \"checks.database\""),
+    (HTTP, HTTP + 'json = "a"\nequals = ["ok"]\n', "check.http[0].equals: ['ok'] is not valid; allowed: a text, a number, true or false"),
+    (HTTP, HTTP + 'text = ""\n', "check.http[0].text: '' is not valid; allowed: 1 to 200 printable characters that the answer contains"),
     (DYNAMODB, "", "check.dynamodb: missing; allowed: at least one [[check.dynamodb]]"),
     (DYNAMODB, '[check.dynamodb]\ntable = "orders"\n', "check.dynamodb: not an array of tables; allowed: [[check.dynamodb]]"),
     (DYNAMODB + HTTP, "[check]\ndynamodb = [{table = \"orders\"}]\nhttp = [5]\n", "check.http: not an array of tables; allowed: [[check.http]]"),
@@ -105,6 +111,13 @@ def test_a_wrong_plan_is_refused_in_one_line_of_file_key_problem_and_what_is_all
     with pytest.raises(PlanError) as caught:
         parse_plan(changed(old, new), "orders.toml")
     assert str(caught.value) == f"orders.toml: {words}"
+
+
+def test_what_an_endpoint_shall_say_is_read_as_it_stands() -> None:
+    said = 'text = "go"\njson = "checks.db"\nequals = true\n'
+    plan = parse_plan(changed(HTTP, HTTP + said), "orders.toml")
+    assert plan.http_checks[0].body == Body("go", ("checks", "db"), True)
+    assert parse_plan(PLAN_TEXT, "orders.toml").http_checks[0].body == ANY
 
 
 def test_windows_and_blackouts_are_read_as_they_stand() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from region_failover.domain.body import ANY, Body
 from region_failover.domain.state import PlanState, Transition
 from region_failover.domain.verdict import HealthRecord
 from region_failover.domain.zone import Change, ZoneSnapshot
@@ -85,8 +86,8 @@ class Tables(Protocol):
 class Endpoints(Protocol):
     """The application's own endpoints."""
 
-    def get(self, url: str, status: int, timeout: timedelta) -> None:
-        """Return if the endpoint answers with that status."""
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
+        """Return if the endpoint answers with that status, and says what is expected."""
         ...
 
 

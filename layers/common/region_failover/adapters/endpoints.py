@@ -9,6 +9,7 @@ from typing import Any
 import urllib3
 
 from region_failover.adapters.symptoms import symptom_of, wrapped_symptom
+from region_failover.domain.body import ANY, Body, wrong_with
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.symptom import Kind, Symptom
 
@@ -22,13 +23,16 @@ class Endpoints:
         """Keep the trust store (slow to load), and no connection: a fresh one sees what a new client sees."""
         self._tls = ssl.create_default_context()
 
-    def get(self, url: str, status: int, timeout: timedelta) -> None:
-        """Return if the endpoint answers with that status; raise RemoteFailure otherwise."""
-        answer = self._answer(url, timeout.total_seconds())
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
+        """Return if the endpoint answers so; raise RemoteFailure otherwise. 64 KB of a body are looked at."""
+        answer, said = self._answer(url, timeout.total_seconds())
         if answer != status:
             raise RemoteFailure(Symptom(Kind.HTTP, status=answer, detail=f"{status} was expected"))
+        wrong = wrong_with(said, body)
+        if wrong:
+            raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, status=answer, detail=wrong))
 
-    def _answer(self, url: str, timeout_s: float) -> int:
+    def _answer(self, url: str, timeout_s: float) -> tuple[int, bytes]:
         limits = urllib3.Timeout(connect=timeout_s, read=timeout_s)
         try:
             with urllib3.PoolManager(num_pools=1, retries=False, ssl_context=self._tls) as pool:
@@ -40,11 +44,11 @@ class Endpoints:
                     preload_content=False,
                     headers={"connection": "close", "user-agent": "region-failover"},
                 )
-                response.read(MAXIMUM_BODY_BYTES)
+                said = response.read(MAXIMUM_BODY_BYTES)
                 response.close()
         except Exception as error:
             raise RemoteFailure(_symptom(error)) from error
-        return int(response.status)
+        return int(response.status), said
 
 
 def _symptom(error: Exception) -> Symptom:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from region_failover.domain.body import ANY, Body
 from region_failover.domain.window import Span, Weekly
 
 
@@ -106,11 +107,12 @@ class DynamoDbCheck:
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """The application's own endpoint answers with the expected status in a Region."""
+    """The application's own endpoint answers with the expected status in a Region, and says what it shall."""
 
     primary: str
     standby: str
     status: int = 200
+    body: Body = ANY
 
     def url(self, role: Role) -> str:
         """Return the URL to look at for that role."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from region_failover.domain.body import Body
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
     DynamoDbCheck,
@@ -49,6 +50,8 @@ _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
 _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
+_TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
+_JSON_PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
@@ -144,11 +147,26 @@ def _dynamodb_check(table: Table) -> DynamoDbCheck:
 
 
 def _http_check(table: Table) -> HttpCheck:
-    table.only("primary", "standby", "status")
+    table.only("primary", "standby", "status", "text", "json", "equals")
     urls = [_url(table, key) for key in ("primary", "standby")]
     if urls[0] == urls[1]:
         table.fail("standby", "the same URL as the primary", "each Region's own endpoint")
-    return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200))
+    return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200), _body(table))
+
+
+def _body(table: Table) -> Body:
+    text = path = ""
+    if "text" in table.values:
+        text = table.text("text", _TEXT, "1 to 200 printable characters that the answer contains")
+    if ("json" in table.values) != ("equals" in table.values):
+        missing = "equals" if "json" in table.values else "json"
+        table.fail(missing, "missing", 'both, such as json = "status" and equals = "ok"')
+    if "json" in table.values:
+        path = table.text("json", _JSON_PATH, 'names of fields joined by dots, such as "checks.database"')
+    value = table.values.get("equals")
+    if path and not isinstance(value, str | int | float | bool):
+        table.fail("equals", f"{value!r} is not valid", "a text, a number, true or false")
+    return Body(text, tuple(path.split(".")) if path else (), value)
 
 
 def _url(table: Table, key: str) -> str:

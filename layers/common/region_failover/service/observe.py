@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import HttpCheck, Plan
 from region_failover.domain.state import is_ahead
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
@@ -99,14 +99,12 @@ def _checks(ports: Ports, plan: Plan, region: str, at: datetime) -> list[Check]:
     def read(table: str) -> Callable[[], None]:
         return lambda: ports.tables.read(region, table)
 
-    def get(url: str, status: int) -> Callable[[], None]:
-        return lambda: ports.endpoints.get(url, status, plan.sampling.timeout)
+    def get(check: HttpCheck) -> Callable[[], None]:
+        return lambda: ports.endpoints.get(check.url(role), check.status, plan.sampling.timeout, check.body)
 
     role = plan.regions.role(region)
     tables = [(region, Evidence.DYNAMODB, f"read {c.table}", read(c.table)) for c in plan.dynamodb_checks]
-    urls = [
-        (region, Evidence.HTTP, f"GET {c.url(role)}", get(c.url(role), c.status)) for c in plan.http_checks
-    ]
+    urls = [(region, Evidence.HTTP, f"GET {c.url(role)}", get(c)) for c in plan.http_checks]
     key = heartbeat_key(plan, region)
     return [
         *tables,
