@@ -37,7 +37,8 @@ from tests.fakes import EAST, WEST
 
 EVENTS = ROOT / "events"
 SHIPPED = PLAN.format(primary="http://127.0.0.1:1/a", standby="http://127.0.0.1:1/b", zone="ZEXAMPLE")
-FUNCTIONS = ("health_probe", "failover", "failback", "linode_dns")
+STARTED_BY_EVENTS = ("health_probe", "failover", "failback", "linode_dns")
+FUNCTIONS = (*STARTED_BY_EVENTS, "operator")
 
 
 class World:
@@ -182,7 +183,7 @@ def test_what_is_granted_and_not_needed_is_only_said(
 # events
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", STARTED_BY_EVENTS)
 def test_a_malformed_event_is_raised_and_logged_with_its_id(
     folder: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -193,6 +194,31 @@ def test_a_malformed_event_is_raised_and_logged_with_its_id(
                 app.handler(malformed, Context())
     assert [record.levelname for record in caplog.records] == ["ERROR"] * 3
     assert caplog.records[-1].__dict__["event_id"] == "event-9"
+
+
+def test_an_operators_malformed_request_is_refused_and_no_error_of_ours(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mock_aws():
+        answer = load_function("operator").handler({"action": "stop"}, Context())
+    assert "'action' is 'stop'; allowed are" in answer["refused"]
+    assert not caplog.records
+
+
+def test_an_operator_looks_and_pauses_with_the_shipped_sample_events(world: World) -> None:
+    operator = load_function("operator")
+    assert "no record yet" in operator.handler(event("operator-status"), Context())["refused"]
+    load_function("failback").handler(event("schedule"), Context())
+    (status,) = operator.handler(event("operator-status"), Context())["plans"]
+    assert (status["active"], status["paused"]) == (EAST, False)
+    (paused,) = operator.handler(event("operator-pause"), Context())["plans"]
+    assert paused["paused"]
+    assert world.table.load_state("orders").paused
+    assert (
+        "there is no proposal 3f6c0d2a9b1e4c57"
+        in operator.handler(event("operator-approve"), Context())["refused"]
+    )
+    assert json.loads(json.dumps(paused)) == paused
 
 
 def test_a_healthy_primary_holds_and_is_recorded_in_the_table(world: World) -> None:

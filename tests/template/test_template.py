@@ -467,6 +467,9 @@ STARTS = {
     "schedule.json": set(),  # schedules have targets, no pattern
     "manual-failover.json": set(),  # invoked directly
     "manual-failback.json": set(),
+    "operator-approve.json": set(),
+    "operator-pause.json": set(),
+    "operator-status.json": set(),
 }
 
 

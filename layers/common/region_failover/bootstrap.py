@@ -75,13 +75,17 @@ class Application:
         A request that nothing answers to is the human's to correct: it is no error of this function.
         """
 
-        def work(ports: Ports, deadline: Deadline) -> Answer:
-            return handle_operation(ports, self.plans, read_operation(event), deadline)
+        refused: list[str] = []
 
-        try:
-            return {"plans": self._within(work, event, context)}
-        except (MalformedEvent, NotAnswerable) as error:
-            return {"refused": str(error)}
+        def work(ports: Ports, deadline: Deadline) -> Answer:
+            try:
+                return handle_operation(ports, self.plans, read_operation(event), deadline)
+            except (MalformedEvent, NotAnswerable) as error:
+                refused.append(str(error))
+                return []
+
+        plans = self._within(work, event, context)
+        return {"refused": refused[0]} if refused else {"plans": plans}
 
     def _within(self, work: Callable[[Ports, Deadline], Answer], event: Any, context: Context) -> Answer:
         """Work within the outer deadline, with ports of this invocation."""
