@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from region_failover_cli.show import show_plans, utc_now
-from region_failover_cli.stack import AwsStack, Failed, NotReached, Stack
+from region_failover_cli.stack import AwsStack, Failed, NotReached, NotSent, Stack
 
 HELD, WRONG = 1, 2
 
@@ -42,7 +42,9 @@ class Context:
 def options(
     context: typer.Context,
     stack: Annotated[str, typer.Option(help="The control stack's name.")] = "region-failover",
-    region: Annotated[str | None, typer.Option(help="Its Region; else that of your AWS settings.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Its Region; else that of your AWS settings.", envvar="AWS_REGION")
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="A profile of your AWS settings.")] = None,
     endpoint_url: Annotated[str | None, typer.Option(help="An AWS that is not AWS's own.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the function's answer as JSON.")] = False,
@@ -170,8 +172,10 @@ def main(context: Context | None = None, arguments: list[str] | None = None) -> 
     """Run a command, and say what went wrong in one line."""
     try:
         app(arguments, obj=context)
+    except NotSent as error:
+        _complain(f"nothing was done: {error}", WRONG)
     except NotReached as error:
-        _complain(f"not reached: {error}\nWhat the function did is not known: ask for the status.", HELD)
+        _complain(f"no answer: {error}\nWhat the function did is not known: ask for the status.", HELD)
     except Failed as error:
         wrong = "MalformedEvent" in str(error)
         _complain(f"failed: {error}", WRONG if wrong else HELD)
