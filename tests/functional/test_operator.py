@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from region_failover.domain.errors import MalformedEvent, NotAnswerable
 from region_failover.domain.operation import Operation, Verb, read_operation
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline, Summary, ensure_state
+from tests.cloud import ROOT
 from tests.fakes import EAST, PLAN, WEST, ZONE, World
 from tests.functional.test_approval import ASKING, proposed, settled
 
@@ -162,3 +164,9 @@ def test_nothing_that_an_operation_does_moves_traffic(world: World) -> None:
     for action, more in (("pause", {"reason": "x"}), ("resume", {}), ("acknowledge", {}), ("status", {})):
         ask(world, action, **more)
     assert (world.answer(), world.fence()) == (answer, fence)
+
+
+@pytest.mark.parametrize("name", ["status", "approve", "pause"])
+def test_every_shipped_sample_is_read(name: str) -> None:
+    found = json.loads((ROOT / "events" / f"operator-{name}.json").read_text())
+    assert read_operation(found).verb == name

@@ -101,7 +101,8 @@ def opening(windows: Sequence[Weekly], blackouts: Sequence[Span], now: datetime)
 def opens_at(windows: Sequence[Weekly], blackouts: Sequence[Span], now: datetime) -> datetime | None:
     """Return the first moment from now on at which a failback may begin; None within LOOKED_AHEAD."""
     edges = sorted({edge for span in (*windows, *blackouts) for edge in span.edges(now) if edge > now})
-    quarter = datetime.fromtimestamp(now.timestamp() // QUARTER.seconds * QUARTER.seconds, UTC)
+    utc = now.astimezone(UTC)
+    quarter = utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
     moments = [quarter + number * QUARTER for number in range(1, LOOKED_AHEAD // QUARTER)]
     for moment in sorted({now, *edges, *moments}):
         if opening(windows, blackouts, moment) is Opening.OPEN:
