@@ -31,3 +31,9 @@ def own(event_id: str, detail_type: str, detail: dict[str, Any]) -> dict[str, An
         "resources": [],
         "detail": detail,
     }
+
+
+def schedule() -> dict[str, Any]:
+    """Return a tick of the schedule (`events/schedule.json`), of now."""
+    event: dict[str, Any] = json.loads((layout.ROOT / "events" / "schedule.json").read_text())
+    return {**event, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

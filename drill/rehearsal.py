@@ -32,7 +32,7 @@ def rehearse(name: str, console: Console, project: Project) -> Line:
     started = time.monotonic()
     console.rule(f"rehearsal: {name}")
     try:
-        with World(folder, journal, project) as world:
+        with World(folder, journal, project, SCENARIOS[name].policy()) as world:
             watcher = Watcher(world)
             watcher.start()
             try:

@@ -186,11 +186,45 @@ class Stage:
         """Return whether a step of the open transition has this status."""
         return bool(self.open_steps().get(key, {}).get("status") == status)
 
-    def ask(self, function: str, event: dict[str, Any], reason: str, phase: str) -> None:
+    def ask(
+        self, function: str, event: dict[str, Any], reason: str, phase: str, what: str = "an alarm"
+    ) -> None:
         """Start a function by hand with an event; assert that it holds for this reason."""
         answer = self.world.invoke(function, event)
         ok = isinstance(answer, list) and [d["reason"] for d in answer] == [reason]
-        self.check(f"{phase}: an alarm makes {function} look, and it holds: {reason}", ok, json.dumps(answer))
+        self.check(f"{phase}: {what} makes {function} look, and it holds: {reason}", ok, json.dumps(answer))
+
+    # Humans.
+
+    def operate(self, action: str, what: str, *, refused: str = "", **more: str) -> None:
+        """Ask the operator function; assert that it does so, or refuses with these words."""
+        answer = self.world.invoke("Operator", {"action": action, "plan": layout.PLAN, **more})
+        said = str((answer or {}).get("refused", ""))
+        ok = refused in said if refused else bool(answer) and not said
+        words = f"refused: {refused}" if refused else "taken"
+        self.check(f"{action}: {what} is {words}", ok and bool(said) == bool(refused), json.dumps(answer))
+
+    def await_proposal(self, other_than: str = "", within_s: float = 240.0) -> str:
+        """Assert that a failback is proposed and told; return the proposal's id."""
+
+        def waiting() -> str:
+            found = (self.world.state() or {}).get("proposal") or {}
+            return str(found.get("id", "")) if found.get("id") != other_than else ""
+
+        again = " anew" if other_than else ""
+        self.wait(f"the failback is proposed{again}", lambda: bool(waiting()), within_s)
+        proposal = waiting()
+        self.wait(f"the proposal{again} is told", lambda: self.told(f"proposal {proposal}"), 30)
+        return proposal
+
+    def stays_at_standby(self, phase: str, epoch: int) -> None:
+        """Assert that no transition is open or was made since this epoch, and the standby serves."""
+        self.checks(*expect.nothing_moved(self.world, phase, epoch, layout.STANDBY))
+
+    def proposal_mails(self, proposal: str, then: str = "") -> list[str]:
+        """Return the subjects that are to be told of a proposal, and of what became of it."""
+        asked = f"shall the traffic return to {layout.PRIMARY}? proposal {proposal}"
+        return [asked, *([f"proposal {proposal} is {then}"] if then else [])]
 
     # Moves.
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from drill import layout
+from drill import events, layout
 from drill.application import ApplicationEndpoint, shared_port
 from drill.client import TrafficClient
 from drill.deploy import Project, sam_deploy
@@ -47,9 +47,12 @@ class Stack:
 class World:
     """Everything that a scenario acts on. Use as a context manager."""
 
-    def __init__(self, folder: Path, journal: Journal, project: Project) -> None:
-        """Keep logs in this folder; deploy this project."""
+    def __init__(
+        self, folder: Path, journal: Journal, project: Project, policy: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep logs in this folder; deploy this project; `policy`: what the scenario's plan has otherwise."""
         self._project = project
+        self.policy = {"failback": "automatic", "more_policy": "", **(policy or {})}
         self.folder = folder
         self.journal = journal
         self.faults = FaultTable()
@@ -169,6 +172,7 @@ class World:
     def plan_values(self) -> dict[str, object]:
         """Return what is filled into the rehearsal's plan."""
         return {
+            **self.policy,
             "primary": layout.PRIMARY,
             "standby": layout.STANDBY,
             "primary_address": layout.PRIMARY_ADDRESS,
@@ -350,9 +354,7 @@ class World:
 
     def tick(self, function: str, *, wait: bool = True) -> Any:
         """Start a function by hand with the schedule's own event."""
-        event = json.loads((layout.ROOT / "events" / "schedule.json").read_text())
-        event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return self.invoke(function, event, wait=wait)
+        return self.invoke(function, events.schedule(), wait=wait)
 
     def state(self) -> dict[str, Any] | None:
         """Return the plan's state record as it stands in the table."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from drill.scenarios import (
+    approval,
+    approval_expired,
     both_down,
     brown_out,
     dns_empty,
@@ -16,11 +18,13 @@ from drill.scenarios import (
     no_alarms,
     observer_denied,
     region_outage,
+    relapse_during_dwell,
     replication_paused,
     route53_down,
     secondary_outage,
     standby_sick,
     state_table_down,
+    window,
     worker_frozen,
     worker_killed,
 )
@@ -29,10 +33,14 @@ from drill.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One outage: what runs it, and in a line what breaks and what must happen."""
+    """One outage: what runs it, and in a line what breaks and what must happen.
+
+    `policy`: what its plan has otherwise, as `drill/plan.toml.in` names it.
+    """
 
     run: Callable[[Stage], None]
     about: str
+    policy: Callable[[], Mapping[str, str]] = dict
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -84,6 +92,26 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "worker-killed": Scenario(
         worker_killed.run, "the failover dies between its change and the record of it: a tick completes it"
+    ),
+    "approval": Scenario(
+        approval.run,
+        "the failback waits for a human: proposed, refused without a yes, approved, done once",
+        lambda: {"failback": "approval"},
+    ),
+    "approval-expired": Scenario(
+        approval_expired.run,
+        "nobody answers in time: the answer that comes late is refused, and it is proposed anew",
+        lambda: {"failback": "approval", "more_policy": 'approval_expires = "1m"'},
+    ),
+    "window": Scenario(
+        window.run,
+        "the plan's failback window is closed: settled, and no move until it opens",
+        window.policy,
+    ),
+    "relapse-during-dwell": Scenario(
+        relapse_during_dwell.run,
+        "the primary relapses while its failback waits for approval: withdrawn, proposed anew",
+        lambda: {"failback": "approval"},
     ),
     "worker-frozen": Scenario(
         worker_frozen.run, "a frozen failover comes back an epoch later: Route 53 itself refuses its change"

@@ -84,6 +84,7 @@ def plan_of(failback: str, zones: int) -> Plan:
         failback=FailbackMode(failback),
         healthy_for=timedelta(seconds=60),
         cooldown=timedelta(seconds=120),
+        automatic_per_day=20,
     )
     sampling = replace(
         plan.sampling, quick_every=timedelta(seconds=16), confirm_for=timedelta(seconds=20), needed=2
