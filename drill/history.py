@@ -108,7 +108,7 @@ def first_entry(
             "healthy_for_s": _seconds(policy["healthy_for"]),
             "cooldown_s": _seconds(policy["cooldown"]),
             "max_lag_s": _seconds(policy["max_replication_lag"]),
-            "automatic_per_day": policy["automatic_per_day"],
+            "automatic_per_day": policy.get("automatic_per_day", 0),
         },
         "limits": {**LIMITS, "maximum_age_s": 900.0},
         "skew_s": 0.0,
