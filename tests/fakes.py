@@ -732,6 +732,7 @@ def situation(**changes: Any) -> Situation:
         force=False,
         source=Health.UNHEALTHY,
         source_down=True,
+        disagreed=False,
         ours=False,
         target=Health.HEALTHY,
         target_at=NOON,

@@ -94,22 +94,24 @@ STATES = st.builds(
     requests=st.lists(TEXT, max_size=2).map(tuple),
     moved_at=MAYBE_TIMES,
 )
+REGION_HEALTHS = st.dictionaries(
+    REGIONS,
+    st.builds(
+        RegionHealth,
+        health=st.sampled_from(Health),
+        since=TIMES,
+        last_at=TIMES,
+        recent=st.lists(st.sampled_from(Health), max_size=3).map(tuple),
+        why=TEXT,
+        ours=st.booleans(),
+    ),
+    max_size=2,
+)
 HEALTHS = st.builds(
     HealthRecord,
     plan=TEXT,
     version=st.integers(0, 2**40),
-    regions=st.dictionaries(
-        REGIONS,
-        st.builds(
-            RegionHealth,
-            health=st.sampled_from(Health),
-            since=TIMES,
-            last_at=TIMES,
-            recent=st.lists(st.sampled_from(Health), max_size=3).map(tuple),
-            why=TEXT,
-            ours=st.booleans(),
-        ),
-        max_size=2,
-    ),
+    regions=REGION_HEALTHS,
     lags=st.dictionaries(TEXT, SECONDS, max_size=2),
+    views=st.dictionaries(TEXT, REGION_HEALTHS, max_size=2),
 )

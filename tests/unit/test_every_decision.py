@@ -54,6 +54,7 @@ EVERY: Axes = {
     "force": (True, False),
     "source": (Health.UNHEALTHY, Health.UNKNOWN, Health.HEALTHY),
     "source_down": (True, False),
+    "disagreed": (False, True),
     "ours": (False, True),
     "target": (Health.HEALTHY, Health.UNKNOWN, Health.UNHEALTHY),
     "target_at": (NOON - VERIFIED_WITHIN, NOON - VERIFIED_WITHIN - US, NOON + US),
@@ -68,6 +69,8 @@ NOT_ASKED: Axes = {"opening": (Opening.OPEN,), "approval": (Approval.APPROVED,)}
 # enough. Calendar and approval meet fewer values of the other inputs: a good and a bad one of each.
 FAILOVERS: Axes = {
     **EVERY,
+    "cooldown_until": (NOON, NOON + US),
+    "settled": (True,),
     "lags_s": ((0.5, 0.5), (None, None)),
     "opening": (Opening.OPEN, Opening.BLACKOUT),
     "approval": (Approval.APPROVED,),
@@ -76,6 +79,7 @@ FAILBACKS: Axes = {
     **EVERY,
     "cooldown_until": (None, NOON),
     "source_down": (False,),
+    "disagreed": (False,),
     "ours": (False,),
     **NOT_ASKED,
 }
@@ -83,6 +87,7 @@ ASKED: Axes = {
     **EVERY,
     "source": (Health.UNHEALTHY,),
     "source_down": (False,),
+    "disagreed": (False,),
     "ours": (False,),
     "target": (Health.HEALTHY, Health.UNHEALTHY),
     "target_at": EVERY["target_at"][:2],
@@ -296,7 +301,8 @@ MEANS: dict[Reason, Claim] = {
         s.target is not Health.HEALTHY or s.target_at != NOON - VERIFIED_WITHIN
     ),
     Reason.ACTIVE_HEALTHY: lambda s, way: s.source is Health.HEALTHY and not way.back,
-    Reason.NOT_CONFIRMED: lambda s, way: s.source is Health.UNHEALTHY and not s.source_down,
+    Reason.NOT_CONFIRMED: lambda s, way: not (s.source_down or s.disagreed) and s.source is Health.UNHEALTHY,
+    Reason.VANTAGE_POINTS_DISAGREE: lambda s, way: s.disagreed and not s.source_down,
     Reason.OBSERVER_FAULT: lambda s, way: s.source is Health.UNKNOWN and s.ours,
     Reason.EVIDENCE_INCOMPLETE: lambda s, way: s.source is Health.UNKNOWN and not s.ours,
     Reason.BOTH_UNHEALTHY: lambda s, way: {s.source, s.target} == {Health.UNHEALTHY},
@@ -430,7 +436,14 @@ def test_a_failback_does_not_ask_what_else_is_known_of_the_region_it_leaves(
 ) -> None:
     for way in (way for way in WAYS if way.back):
         for number in range(0, way.size, 61):
-            found = replace(way.situation(number), source_down=True, ours=True)
+            found = replace(way.situation(number), source_down=True, disagreed=True, ours=True)
+            assert way.decide(found, way.policy).reason is REASONS[decided[way.name][number]]
+
+
+def test_a_failover_does_not_ask_for_how_long_its_target_was_well(decided: dict[str, bytes]) -> None:
+    for way in (way for way in WAYS if not way.back):
+        for number in range(0, way.size, 61):
+            found = replace(way.situation(number), settled=False, approval=Approval.REJECTED)
             assert way.decide(found, way.policy).reason is REASONS[decided[way.name][number]]
 
 

@@ -72,8 +72,12 @@ def load_state(text: str) -> PlanState:
 def load_health(text: str) -> HealthRecord:
     """Return the health record that `dump` wrote."""
     found = _known(HealthRecord, json.loads(text))
-    regions = {name: _region_health(region) for name, region in found["regions"].items()}
-    return HealthRecord(**{**found, "regions": regions})
+    views = {name: _regions(regions) for name, regions in found.get("views", {}).items()}
+    return HealthRecord(**{**found, "regions": _regions(found["regions"]), "views": views})
+
+
+def _regions(found: dict[str, Any]) -> dict[str, RegionHealth]:
+    return {name: _region_health(region) for name, region in found.items()}
 
 
 def load_transition(text: str) -> Transition:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     # holds of a failover
     ACTIVE_HEALTHY = "active-healthy"
     NOT_CONFIRMED = "not-confirmed"
+    VANTAGE_POINTS_DISAGREE = "vantage-points-disagree"
     OBSERVER_FAULT = "observer-fault"
     EVIDENCE_INCOMPLETE = "evidence-incomplete"
     BOTH_UNHEALTHY = "both-unhealthy"
@@ -70,6 +71,7 @@ class Reason(StrEnum):
 LOUD = frozenset(
     {
         Reason.OBSERVER_FAULT,
+        Reason.VANTAGE_POINTS_DISAGREE,
         Reason.BOTH_UNHEALTHY,
         Reason.TARGET_NOT_VERIFIED,
         Reason.NEEDS_OPERATOR,
@@ -88,7 +90,8 @@ class Situation:
     """What a decision reads.
 
     `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
-    the verdict over the recorded samples; `moves_of_the_day`: automatic transitions begun within the last 24
+    the verdict over the recorded samples of all vantage points; `disagreed`: more of the others see the
+    source well than down; `moves_of_the_day`: automatic transitions begun within the last 24
     hours; `settled`: the target was continuously healthy for `healthy_for`; `lags_s`: replication each way in
     seconds, None = not measured; `ours`: a check of the source failed by our own fault; `opening`: what the
     plan's calendar says to a failback now; `approval`: where a human's word to it stands.
@@ -104,6 +107,7 @@ class Situation:
     force: bool
     source: Health
     source_down: bool
+    disagreed: bool
     ours: bool
     target: Health
     target_at: datetime
@@ -185,7 +189,7 @@ def _source_not_down(situation: Situation) -> Decision | None:
     if situation.source is Health.UNKNOWN:
         return hold(Reason.OBSERVER_FAULT if situation.ours else Reason.EVIDENCE_INCOMPLETE)
     if not situation.source_down:
-        return hold(Reason.NOT_CONFIRMED)
+        return hold(Reason.VANTAGE_POINTS_DISAGREE if situation.disagreed else Reason.NOT_CONFIRMED)
     if situation.target is Health.UNHEALTHY:
         return hold(Reason.BOTH_UNHEALTHY)
     return None

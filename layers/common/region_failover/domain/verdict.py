@@ -131,12 +131,15 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: dat
     )
 
 
-def is_down(known: RegionHealth | None, sampling: Sampling) -> bool:
-    """Return whether the failure is decided: K of N samples, the newest too, unbroken for long enough."""
-    if known is None or known.health is not Health.UNHEALTHY:
-        return False
+def has_failed(known: RegionHealth, sampling: Sampling) -> bool:
+    """Return whether K of N samples failed, the newest among them."""
     failed = sum(health is Health.UNHEALTHY for health in known.recent)
-    return failed >= sampling.needed and known.lasted() >= sampling.confirm_for
+    return known.health is Health.UNHEALTHY and failed >= sampling.needed
+
+
+def is_down(known: RegionHealth | None, sampling: Sampling) -> bool:
+    """Return whether one vantage point alone has decided: K of N failed, unbroken for long enough."""
+    return known is not None and has_failed(known, sampling) and known.lasted() >= sampling.confirm_for
 
 
 def is_settled(known: RegionHealth | None, now: datetime, healthy_for: timedelta) -> bool:
@@ -151,13 +154,15 @@ class HealthRecord:
     """What is known of both Regions of a plan, and of the replication between them.
 
     `lags`: seconds from writing to seeing an item on the other side, by 'writer>reader'; a pair that was
-    not measured in the newest round is absent, and absent means unknown.
+    not measured in the newest round is absent, and absent means unknown; `views`: what other vantage points
+    see, by their names and by Region (`domain/vantage.py`).
     """
 
     plan: str
     version: int = 0
     regions: Mapping[str, RegionHealth] = field(default_factory=dict)
     lags: Mapping[str, float] = field(default_factory=dict)
+    views: Mapping[str, Mapping[str, RegionHealth]] = field(default_factory=dict)
 
 
 def add_round(

@@ -9,7 +9,8 @@ from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
-from region_failover.domain.verdict import HealthRecord, is_down, is_settled
+from region_failover.domain.vantage import judge, recent_views
+from region_failover.domain.verdict import Health, HealthRecord, is_settled
 from region_failover.domain.window import opening
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, pair
@@ -23,6 +24,8 @@ def situation_of(
     """Return the flat situation that a decision about leaving the active Region reads."""
     target = plan.regions.other(state.active)
     now = ports.clock.now()
+    verdict = judge(known, state.active, plan.sampling, now)
+    doubted = any(view.health is Health.UNHEALTHY for _, view in recent_views(known, target, now))
     return Situation(
         now=now,
         at_primary=state.active == plan.regions.primary,
@@ -33,11 +36,12 @@ def situation_of(
         manual=trigger.manual,
         force=trigger.force,
         source=seen.samples[state.active].health,
-        source_down=is_down(known.regions.get(state.active), plan.sampling),
+        source_down=verdict.down,
+        disagreed=verdict.disagreed,
         ours=seen.samples[state.active].ours,
         target=seen.samples[target].health,
         target_at=seen.at,
-        settled=is_settled(known.regions.get(target), now, plan.policy.healthy_for),
+        settled=is_settled(known.regions.get(target), now, plan.policy.healthy_for) and not doubted,
         lags_s=(
             seen.lags.get(pair(state.active, target)),
             seen.lags.get(pair(target, state.active)),

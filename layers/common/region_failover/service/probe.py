@@ -8,7 +8,8 @@ from datetime import timedelta
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, Phase, PlanState
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
-from region_failover.domain.verdict import Health, HealthRecord, is_down
+from region_failover.domain.vantage import judge
+from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.observe import Observation, look, remember
@@ -67,7 +68,7 @@ def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> Summary:
         state = load_state(ports, plan)
     finally:
         active = state.active if state else plan.regions.primary
-        down = known is not None and is_down(known.regions.get(active), plan.sampling)
+        down = known is not None and judge(known, active, plan.sampling, observation.at).down
         ports.meter.measure(plan.name, _metrics(plan, observation, active, down))
     if state is not None:
         _tell_what_was_seen(ports, plan, state, known, down)
