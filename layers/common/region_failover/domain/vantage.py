@@ -21,6 +21,7 @@ from region_failover.domain.verdict import (
     Sample,
     add_sample,
     has_failed,
+    is_down,
 )
 
 # A vantage point samples every 15 s: what it saw before its last two samples, and the way here, is over.
@@ -53,7 +54,7 @@ def judge(record: HealthRecord, region: str, sampling: Sampling, now: datetime) 
     if own is None or not has_failed(own, sampling):
         return Verdict(False, against, well)
     agreed = bool(against) and len(against) >= len(well)
-    alone = not against and not well and own.lasted() >= sampling.confirm_for
+    alone = not against and not well and is_down(own, sampling)
     return Verdict(agreed or alone, against, well)
 
 
