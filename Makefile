@@ -6,12 +6,14 @@ JOBS ?= 1
 SEEDS ?= 200000
 KILLS ?= 500
 ROUNDS ?= 1
+YEARS ?= 20
+OUTAGES ?= 2000
 DEV := .venv/dev/bin
 SAM := .venv/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 
-.PHONY: setup build lint test mutants drill soak bench mutation lock clean help
+.PHONY: setup build lint test mutants drill soak judgement bench mutation lock clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -29,9 +31,10 @@ setup: .venv/dev/.done .venv/emulator/.done .venv/sam/.done   ## three virtual e
 	.venv/uv/bin/uv pip sync --quiet --require-hashes --index-strategy unsafe-best-match --python .venv/$*/bin/python $<
 	touch $@
 
-build: .venv/sam/.done .venv/dev/.done    ## validate the plans, then `sam build` both templates
+build: .venv/sam/.done .venv/dev/.done    ## validate the plans, then `sam build` all templates
 	PATH="$(CURDIR)/.venv/dev/bin:$$PATH" $(SAM) build
 	PATH="$(CURDIR)/.venv/dev/bin:$$PATH" $(SAM) build --config-env signals
+	PATH="$(CURDIR)/.venv/dev/bin:$$PATH" $(SAM) build --config-env vantage
 
 lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with the serverless rules, sam validate
 	$(DEV)/ruff check .
@@ -42,9 +45,11 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(DEV)/mypy functions/failback/app.py
 	$(DEV)/mypy functions/linode_dns/app.py
 	$(DEV)/mypy functions/operator/app.py
-	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml
+	$(DEV)/mypy functions/vantage_point/app.py
+	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml vantage.yaml
 	$(SAM) validate --lint --region us-west-2 -t template.yaml
 	$(SAM) validate --lint --region us-west-2 -t signals.yaml
+	$(SAM) validate --lint --region us-west-2 -t vantage.yaml
 
 test: setup      ## every test, 10,000 simulated worlds and two rehearsals among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest --seeds 10000
@@ -52,10 +57,13 @@ test: setup      ## every test, 10,000 simulated worlds and two rehearsals among
 mutants: .venv/dev/.done    ## seed every fault of proof/faults into a copy: who notices, and when? -> docs/promises.md
 	$(DEV)/python -m proof.mutants
 
+judgement: setup ## an hour: YEARS=20 of noise, OUTAGES=2000, by one and by two vantage points; writes docs/judgement.md
+	PYTHONPATH=.:layers/common $(DEV)/python -m tests.year --years $(YEARS) --outages $(OUTAGES) --write
+
 drill: setup     ## rehearse outages on the embedded AWS: SCENARIO=<name>|all|list JOBS=1
 	$(DEV)/python -m drill $(SCENARIO) --jobs $(JOBS)
 
-soak: setup      ## hours: SEEDS=200000 worlds, double crashes, 90 days of ticks, KILLS=500 real kills, ROUNDS=1 of all scenarios
+soak: setup      ## hours: SEEDS=200000 worlds, double crashes, 90 days of ticks, years of noise, KILLS=500 real kills, ROUNDS=1 of all scenarios
 	$(DEV)/python -m tests.soak --seeds $(SEEDS) --kills $(KILLS) --rounds $(ROUNDS) --jobs $(JOBS)
 
 bench: setup     ## the usual tutorial's function beside ours in a black hole -> docs/baseline.md

@@ -217,6 +217,7 @@ class World:
                 "SsmParameterNames": layout.PARAMETER,
                 "LinodeTokenSecretArn": self.secret_arn,
                 "LinodeApiUrl": self.linode.base_url,
+                "ProbeTracing": "Active",  # a call's invocation is known by its trace (exchanges.py)
             },
             log=self.folder / "sam-deploy-control.log",
         )

@@ -24,6 +24,7 @@ assert moto.__version__
 
 ROOT = Path(__file__).parents[1]
 STATE_TABLE, HEARTBEAT_TABLE = "state", "heartbeat"
+SAMPLE_QUEUE = "samples"
 TOKEN = "linode-secret-token-0815"
 
 PLAN = """
@@ -106,6 +107,7 @@ def make_stack() -> Stack:
     queue = client("sqs").create_queue(QueueName="alerts")["QueueUrl"]
     arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
     client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    client("sqs").create_queue(QueueName=SAMPLE_QUEUE)
     secret = client("secretsmanager").create_secret(Name="linode", SecretString=f" {TOKEN}\n")["ARN"]
     zone = make_zone()
     return Stack(zone, topic, secret, queue, environment(zone, topic))
@@ -124,6 +126,7 @@ def environment(zone: str, topic: str) -> dict[str, str]:
         "HOSTED_ZONE_IDS": zone,
         "SSM_PARAMETER_NAMES": "/orders/active-region",
         "LINODE_TOKEN_SECRET_ARN": "",
+        "SAMPLE_QUEUE_URL": f"https://sqs.{WEST}.amazonaws.com/123456789012/{SAMPLE_QUEUE}",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
 

@@ -21,8 +21,16 @@ from region_failover.domain.plan import FailbackMode, Plan, Role
 from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
 from region_failover.domain.state import Phase, PlanState, Transition
 from region_failover.domain.symptom import Kind, Symptom
-from region_failover.domain.trigger import OWN_SOURCE, REGION_UNHEALTHY, SWITCH_REQUESTED, read_triggers
-from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.trigger import (
+    OWN_SOURCE,
+    REGION_SAMPLED,
+    REGION_UNHEALTHY,
+    SWITCH_REQUESTED,
+    read_triggers,
+    report_of,
+    sample_due,
+)
+from region_failover.domain.verdict import Health, HealthRecord, RegionHealth, Sample
 from region_failover.domain.window import Opening
 from region_failover.domain.zone import (
     Change,
@@ -39,7 +47,7 @@ from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
-from region_failover.service.probe import run_probe
+from region_failover.service.probe import handle_probe, run_probe
 from region_failover.service.record import Deadline
 
 T = TypeVar("T")
@@ -503,6 +511,20 @@ class FakeNotifier:
         return [subject for subject, _ in self.sent if words in subject]
 
 
+class FakeSamples:
+    """The delay queue: what it would deliver, and when."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.asked: list[dict[str, Any]] = []
+
+    def ask(self, now: datetime, tick: datetime, offsets: Sequence[int]) -> None:
+        def effect() -> None:
+            self.asked += [sample_due(f"due-{o}", tick + timedelta(seconds=o), o) for o in offsets]
+
+        self.faults.around("samples.ask", effect)
+
+
 @dataclass
 class FakeMeter:
     """Metrics and log lines, kept."""
@@ -534,6 +556,7 @@ class World:
         self.events = FakeEvents(self.faults)
         self.notifier = FakeNotifier(self.faults)
         self.meter = FakeMeter()
+        self.samples = FakeSamples(self.faults)
         self._workers = 0
         self._delivered = 0
         self._fill(plan)
@@ -563,6 +586,7 @@ class World:
             linode=self.linode,
             events=self.events,
             notifier=self.notifier,
+            samples=self.samples,
             meter=self.meter,
         )
 
@@ -603,6 +627,25 @@ class World:
     def probe(self, seconds: float = 50) -> list[dict[str, object]]:
         ports = self.ports()
         return run_probe(ports, [self.plan], Deadline.after(ports, seconds))
+
+    def sample(self, offset: int, at: datetime | None = None, seconds: float = 50) -> list[dict[str, object]]:
+        """Deliver the message that a sample is due so many seconds after the tick."""
+        event = sample_due("due", at or self.clock.now(), offset)
+        return self._probe({"Records": [{"eventSource": "aws:sqs", "body": json.dumps(event)}]}, seconds)
+
+    def report(
+        self, vantage: str, health: Health, region: str = EAST, at: datetime | None = None
+    ) -> list[dict[str, object]]:
+        """Deliver what a vantage point reports of a Region."""
+        sample = Sample(region, at or self.clock.now(), health, why="as seen from there")
+        return self._probe(
+            self.own_event(REGION_SAMPLED, report_of(self.plan.name, vantage, {region: sample}))
+        )
+
+    def _probe(self, event: object, seconds: float = 50) -> list[dict[str, object]]:
+        ports = self.ports()
+        triggers = read_triggers(event, f"request-{ports.owner}")
+        return handle_probe(ports, [self.plan], triggers, Deadline.after(ports, seconds), MAXIMUM_AGE)
 
     def failover(self, event: object | None = None, ports: Ports | None = None, seconds: float = 100) -> Any:
         """Deliver an event (an alarm of now, where none is given) to the failover function."""

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=200_000, help="worlds to simulate")
     parser.add_argument("--kills", type=int, default=500, help="real processes to kill")
     parser.add_argument("--days", type=int, default=90, help="days of one-minute ticks")
+    parser.add_argument("--years", type=int, default=4, help="years of noise, and 2,000 outages")
     parser.add_argument("--stride", type=int, default=1, help="of the double crashes: every n-th pair")
     parser.add_argument("--rounds", type=int, default=1, help="of all scenarios of the rehearsal")
     parser.add_argument("--jobs", type=int, default=1, help="rehearsals side by side")
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         "simulation": ["tests.simulation", "--seeds", str(options.seeds), "--from", str(FIRST_SEED)],
         "crash matrix": ["tests.simulation.crash", "--double", "--stride", str(options.stride)],
         "ninety days": ["tests.simulation.ninety_days", "--days", str(options.days)],
+        "judgement": ["tests.year", "--years", str(options.years)],
         "real workers": [
             "tests.concurrency", "--kills", str(options.kills), "--freezes", str(freezes), "--seed", "1",
         ],

@@ -14,11 +14,13 @@ from moto import mock_aws
 
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.parameters import Parameters as Ssm
+from region_failover.adapters.sample_queue import DelayQueue
 from region_failover.adapters.secret import Secret
 from region_failover.adapters.tables import Tables as DynamoDb
 from region_failover.domain.errors import ConfigurationError, RemoteFailure
 from region_failover.domain.symptom import Blame, Kind, Symptom, blame
 from region_failover.domain.trigger import SWITCH_REQUESTED, read_triggers
+from region_failover.domain.trigger import Kind as TriggerKind
 from region_failover.ports import Parameters, Tables
 from tests.cloud import HEARTBEAT_TABLE, TOKEN, client, make_stack, make_table, messages
 from tests.fakes import (
@@ -229,3 +231,55 @@ def test_an_error_says_what_it_ran_into_in_one_line() -> None:
         str(RemoteFailure(Symptom(Kind.API, "AccessDenied", 403, "PutItem")))
         == "api AccessDenied 403 PutItem"
     )
+
+
+def sample_queue(**attributes: str) -> tuple[str, DelayQueue]:
+    url = client("sqs").create_queue(QueueName="samples", Attributes=attributes)["QueueUrl"]
+    return url, DelayQueue(lambda: client("sqs"), url)
+
+
+def delayed(url: str) -> int:
+    found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(found["ApproximateNumberOfMessagesDelayed"])
+
+
+@mock_aws()
+def test_a_sample_is_asked_for_so_many_seconds_after_the_tick() -> None:
+    url, queue = sample_queue()
+    queue.ask(NOON + 15 * S, NOON, [15])
+    (message,) = client("sqs").receive_message(QueueUrl=url)["Messages"]
+    record = {"eventSource": "aws:sqs", "body": message["Body"]}
+    (trigger,) = read_triggers({"Records": [record]}, "request-1")
+    assert (trigger.kind, trigger.offset, trigger.at) == (TriggerKind.SAMPLE_DUE, 15, NOON + 15 * S)
+
+
+def test_a_samples_delay_ends_when_it_is_due() -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Recorder:
+        def send_message_batch(self, **request: Any) -> dict[str, Any]:
+            sent.append(request)
+            return {}
+
+    queue = DelayQueue(Recorder, "https://sqs/samples")
+    queue.ask(NOON + 1.4 * S, NOON, [15, 30])
+    queue.ask(NOON + 20 * S, NOON, [15])
+    found = [(e["Id"], e["DelaySeconds"]) for request in sent for e in request["Entries"]]
+    assert found == [("15", 14), ("30", 29), ("15", 0)]
+
+
+@mock_aws()
+def test_more_samples_than_a_batch_may_hold_are_asked_for_in_several() -> None:
+    url, queue = sample_queue()
+    queue.ask(NOON, NOON, range(2, 60, 2))
+    assert delayed(url) == 29
+
+
+def test_a_sample_that_the_queue_refuses_is_an_error() -> None:
+    sqs = boto3.client("sqs", region_name=WEST)
+    failed = {"Id": "15", "SenderFault": False, "Code": "InternalError"}
+    with Stubber(sqs) as stub:
+        stub.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})
+        with pytest.raises(RemoteFailure) as caught:
+            DelayQueue(lambda: sqs, "https://sqs/samples").ask(NOON, NOON, [15])
+    assert caught.value.symptom.code == "InternalError"

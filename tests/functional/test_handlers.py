@@ -39,6 +39,7 @@ EVENTS = ROOT / "events"
 SHIPPED = PLAN.format(primary="http://127.0.0.1:1/a", standby="http://127.0.0.1:1/b", zone="ZEXAMPLE")
 STARTED_BY_EVENTS = ("health_probe", "failover", "failback", "linode_dns")
 FUNCTIONS = (*STARTED_BY_EVENTS, "operator")
+THIRD = "eu-central-1"
 
 
 class World:
@@ -221,6 +222,75 @@ def test_an_operator_looks_and_pauses_with_the_shipped_sample_events(world: Worl
     assert json.loads(json.dumps(paused)) == paused
 
 
+@pytest.fixture
+def vantage(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """What `vantage.yaml` tells its function, in a third Region."""
+    for name, value in {
+        "AWS_REGION": THIRD,
+        "CONTROL_REGION": WEST,
+        "VANTAGE_POINT": "eu-central",
+        "STATE_TABLE": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+def test_a_vantage_point_reports_a_tick_to_the_control_regions_bus(
+    vantage: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (answer,) = load_function("vantage_point").handler(event("schedule"), Context())
+    assert answer == {
+        "plan": "orders",
+        "vantage": "eu-central",
+        "samples": {EAST: "healthy", WEST: "healthy"},
+    }
+
+
+def test_a_vantage_point_takes_the_samples_between(vantage: World) -> None:
+    found = event("sample-due")
+    body = json.loads(found["Records"][0]["body"])
+    body["time"] = datetime.now(UTC).isoformat()
+    found["Records"][0]["body"] = json.dumps(body)
+    vantage.primary.status = 503
+    (answer,) = load_function("vantage_point").handler(found, Context(remaining_ms=8_000))
+    assert answer["samples"] == {EAST: "unknown", WEST: "healthy"}  # one kind of evidence
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("AWS_REGION", WEST, "runs in us-west-2, the control Region"),
+        ("AWS_REGION", EAST, "primary Region, and would die with it"),
+        ("TABLE_NAMES", "customers", "orders stands in a plan, not in TableNames"),
+        ("VANTAGE_POINT", "EU", "VANTAGE_POINT is 'EU'"),
+        ("SAMPLE_QUEUE_URL", "", "SAMPLE_QUEUE_URL missing"),
+    ],
+)
+def test_a_vantage_point_refuses_to_start_where_it_would_be_none(
+    vantage: World, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=words):
+        load_function("vantage_point")
+
+
+def test_the_probe_refuses_to_start_without_its_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMPLE_QUEUE_URL", "")
+    with pytest.raises(ConfigurationError, match="SAMPLE_QUEUE_URL missing"):
+        load_function("health_probe")
+
+
+def test_the_probe_takes_a_vantage_points_report(world: World) -> None:
+    found = event("region-sampled")
+    for sample in found["detail"]["samples"].values():
+        sample["at"] = datetime.now(UTC).isoformat()
+    (answer,) = load_function("health_probe").handler(found, Context())
+    assert (answer["vantage"], answer["heard"]) == ("eu-central", 2)
+    known = world.table.load_health("orders")
+    assert known is not None
+    assert set(known.views["eu-central"]) == {EAST, WEST}
+
+
 def test_a_healthy_primary_holds_and_is_recorded_in_the_table(world: World) -> None:
     (answer,) = load_function("failover").handler(event("metric-alarm"), Context())
     assert (answer["action"], answer["reason"]) == ("hold", "active-healthy")
@@ -293,8 +363,11 @@ def test_the_probe_takes_a_round_and_emits_its_metrics(
     assert set(record["regions"]) == {EAST, WEST}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     emitted = [line for line in lines if "_aws" in line]
-    assert {"Samples", "ActiveRegionUnhealthy", "ObserverFault", "StandbyNotVerified"} <= set(emitted[0])
+    of_the_stack, of_the_plan = emitted
+    names = {"Samples", "ActiveRegionUnhealthy", "ObserverFault", "StandbyNotVerified"}
     assert [line.get("plan") for line in emitted] == [None, "orders"]
+    assert names & set(of_the_stack) == {"Samples", "ActiveRegionUnhealthy"}
+    assert names <= set(of_the_plan)
     assert emitted[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "RegionFailover"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -387,6 +387,7 @@ class Cloud:
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]
+            samples=_Port(port, "samples", _NoSamples()),  # type: ignore[arg-type]
             meter=meter,
         )
 
@@ -513,6 +514,13 @@ class _Bus:
 
     def put(self, detail_type: str, detail: Mapping[str, object]) -> None:
         self._cloud.bus(detail_type, json.loads(json.dumps(detail)))
+
+
+class _NoSamples:
+    """No delay queue: the plan of the simulated worlds is sampled once a tick, so that a world is cheap."""
+
+    def ask(self, now: datetime, tick: datetime, offsets: Sequence[int]) -> None:
+        raise AssertionError(f"samples asked for at {now}, {offsets} s after {tick}")
 
 
 class _Mail:

@@ -87,7 +87,11 @@ def plan_of(failback: str, zones: int) -> Plan:
         automatic_per_day=20,
     )
     sampling = replace(
-        plan.sampling, quick_every=timedelta(seconds=16), confirm_for=timedelta(seconds=20), needed=2
+        plan.sampling,
+        every=timedelta(seconds=60),
+        quick_every=timedelta(seconds=16),
+        confirm_for=timedelta(seconds=20),
+        needed=2,
     )
     return replace(plan, policy=policy, sampling=sampling)
 

@@ -31,6 +31,11 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       by                     'alarm' or 'human'
     [[earlier]], [now]       what the checks showed, oldest first; `for`: how long; `unseen`: nobody looked
       primary, standby       read, write, endpoint: an answer, by check; all: the whole Region
+    [[elsewhere]]            what another vantage point has reported, every 5 s
+      place                  its name
+      primary, standby       'down', 'well' or 'unknown'; 'well' where the file does not say
+      for                    for how long; a minute, where the file does not say
+      silent                 for how long nothing has been heard of it
     [replication]            lag; stopped = true; unseen_by = the Region that cannot tell what it sees;
                              clock_ahead = by how much the writer of the newest heartbeats was ahead of us
     [dns]                    what Route 53 holds: record, fence; api = an answer of its control plane
@@ -53,6 +58,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +72,10 @@ from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.toml_table import Table
 from region_failover.domain.trigger import SWITCH_REQUESTED
+from region_failover.domain.vantage import add_view
+from region_failover.domain.verdict import Health, Sample
 from region_failover.domain.zone import Fence, RecordSet, canonical, fence_name, fence_record, wanted
-from region_failover.service.observe import heartbeat_key, observe
+from region_failover.service.observe import heartbeat_key, observe, update_health
 from tests.fakes import (
     DENIED,
     EAST,
@@ -204,6 +212,8 @@ class Answer:
 CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer()}
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
+VIEWS = {"down": Health.UNHEALTHY, "well": Health.HEALTHY, "unknown": Health.UNKNOWN}
+VIEW = Words(tuple(VIEWS))
 WEEKLY = {"days": Subjects(), "from": Text(), "to": Text(), "timezone": Text()}
 FORMAT: dict[str, Any] = {
     "what": Text(),
@@ -247,6 +257,7 @@ FORMAT: dict[str, Any] = {
     },
     "earlier": [ROUNDS],
     "now": ROUNDS,
+    "elsewhere": [{"place": Text(), "primary": VIEW, "standby": VIEW, "for": Span(), "silent": Span()}],
     "replication": {"lag": Span(), "stopped": Truth(), "unseen_by": ROLE, "clock_ahead": Span()},
     "dns": {
         "record": Words(("edited by hand", "another TTL", "weighted", "missing", "at the standby already")),
@@ -363,6 +374,7 @@ class Stage:
             self._leave_open()
         for part in rounds:
             self._play(part, newest=part is rounds[-1])
+        self._let_others_report()
         self._set_record()
         self._set_switches()
 
@@ -446,6 +458,19 @@ class Stage:
                 world.tables.write_heartbeat(region, key, ahead)
             world.clock.advance(5)
             world.tables.paused = said.get("stopped", False)
+
+    def _let_others_report(self) -> None:
+        plan, every = self.world.plan, timedelta(seconds=5)
+        for said in self.case.says.get("elsewhere", []):
+            end = self.world.clock.at - said.get("silent", timedelta(0))
+            at = end - said.get("for", MINUTE)
+            while at <= end:
+                samples = {
+                    region: Sample(region, at, VIEWS[said.get(side, "well")]) for side, region in SIDES.items()
+                }
+                add = partial(add_view, vantage=said["place"], samples=samples, window=5, now=at)
+                update_health(self.world.ports(), plan, add)
+                at += every
 
     def _set_record(self) -> None:
         said, world = self.case.of("record"), self.world

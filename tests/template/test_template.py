@@ -1,4 +1,4 @@
-"""Rules that the two templates must keep, read from their source (no account, no emulator).
+"""Rules that the three templates must keep, read from their source (no account, no emulator).
 
 They cover what a deploy on an emulator cannot show: IAM conditions, missing-data treatment, dead letters of
 paths that did not fail today, and the margin between a timeout and the lease.
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from region_failover.adapters.meter import NAMESPACE, OF_THE_STACK
 from region_failover.domain.state import LEASE, STEP_LEASE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,7 @@ def load(name: str) -> Tree:
 
 CONTROL = load("template.yaml")
 SIGNALS = load("signals.yaml")
+VANTAGE = load("vantage.yaml")
 RESOURCES: Tree = CONTROL["Resources"]
 EVENTS: dict[str, Any] = {
     path.name: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
@@ -102,7 +104,7 @@ def statements(resource: Tree) -> list[Tree]:
 def every_statement() -> list[tuple[str, Tree]]:
     return [
         (f"{where}:{name}:{s.get('Sid')}", s)
-        for where, template in (("template", CONTROL), ("signals", SIGNALS))
+        for where, template in (("template", CONTROL), ("signals", SIGNALS), ("vantage", VANTAGE))
         for name, resource in template["Resources"].items()
         for s in statements(resource)
     ]
@@ -152,6 +154,7 @@ def triggers() -> list[tuple[str, Tree]]:
         (f"{function}.{name}", event["Properties"])
         for function in FUNCTIONS
         for name, event in RESOURCES[function]["Properties"].get("Events", {}).items()
+        if event["Type"] != "SQS"
     ]
 
 
@@ -186,7 +189,8 @@ def test_the_stack_has_exactly_the_functions_that_these_rules_cover() -> None:
 def test_every_function_runs_the_supported_runtime_on_arm64_traced_with_both_layers(function: str) -> None:
     assert merged(function, "Runtime") == "python3.13"
     assert merged(function, "Architectures") == ["arm64"]
-    assert merged(function, "Tracing") == "Active"
+    probe = function == "HealthProbeFunction"
+    assert merged(function, "Tracing") == ({"Ref": "ProbeTracing"} if probe else "Active")
     assert merged(function, "Layers") == [{"Ref": "CommonLayer"}, {"Ref": "PlansLayer"}]
 
 
@@ -203,6 +207,11 @@ def test_the_probe_emits_under_the_service_name_that_the_alarms_watch() -> None:
         properties = RESOURCES[alarm]["Properties"]
         assert properties["Dimensions"] == [{"Name": "service", "Value": own["POWERTOOLS_SERVICE_NAME"]}]
         assert properties["Namespace"] == general["POWERTOOLS_METRICS_NAMESPACE"]
+
+
+def test_the_metrics_without_a_plans_name_are_those_that_the_alarms_watch() -> None:
+    own = [a for a in of_type(CONTROL, "AWS::CloudWatch::Alarm").values() if a["Namespace"] == NAMESPACE]
+    assert {alarm["MetricName"] for alarm in own} == OF_THE_STACK
 
 
 # Delivery
@@ -248,13 +257,70 @@ def test_every_forwarding_rule_retries_gives_up_and_keeps_what_it_gave_up_on() -
             assert target["Arn"] == {"Ref": "ControlEventBusArn"}
 
 
-@pytest.mark.parametrize("template", [CONTROL, SIGNALS], ids=["control", "signals"])
+@pytest.mark.parametrize("template", [CONTROL, SIGNALS, VANTAGE], ids=["control", "signals", "vantage"])
 def test_every_queue_keeps_letters_for_14_days_encrypted(template: Tree) -> None:
     queues = of_type(template, "AWS::SQS::Queue")
-    assert queues
-    for queue in queues.values():
-        assert queue["MessageRetentionPeriod"] == timedelta(days=14).total_seconds()
+    assert set(queues) - {"SampleQueue"}
+    for name, queue in queues.items():
+        kept = 60 if name == "SampleQueue" else timedelta(days=14).total_seconds()
+        assert queue["MessageRetentionPeriod"] == kept
         assert queue["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize(
+    ("template", "function"), [(CONTROL, "HealthProbeFunction"), (VANTAGE, "VantagePointFunction")]
+)
+def test_a_sample_is_taken_once_or_never(template: Tree, function: str) -> None:
+    """A message lives as long as a tick, is handed over alone, and is never handed over again."""
+    queue = template["Resources"]["SampleQueue"]["Properties"]
+    found = template["Resources"][function]["Properties"]
+    source = found["Events"]["SampleDue"]
+    assert (source["Type"], source["Properties"]["BatchSize"]) == ("SQS", 1)
+    assert source["Properties"]["Queue"] == {"Fn::GetAtt": "SampleQueue.Arn"}
+    assert queue["VisibilityTimeout"] >= 6 * found["Timeout"]
+    assert found["Environment"]["Variables"]["SAMPLE_QUEUE_URL"] == {"Ref": "SampleQueue"}
+
+
+# A vantage point
+
+
+def test_a_vantage_point_is_in_a_further_region() -> None:
+    asserted = [a["Assert"] for a in VANTAGE["Rules"]["AFurtherRegion"]["Assertions"]]
+    assert asserted == [
+        {"Fn::Not": [{"Fn::Equals": [{"Ref": "AWS::Region"}, {"Ref": region}]}]}
+        for region in ("PrimaryRegion", "ControlRegion")
+    ]
+
+
+def test_a_vantage_point_reads_tables_reports_and_nothing_else() -> None:
+    found = statements(VANTAGE["Resources"]["VantagePointRole"])
+    may = {action for s in found if s["Effect"] == "Allow" for action in listed(s["Action"])}
+    assert {action for action in may if action.split(":")[0] in {"dynamodb", "events"}} == {
+        "dynamodb:Scan",
+        "events:PutEvents",
+    }
+    assert {action.split(":")[0] for action in may} == {"dynamodb", "events", "logs", "sqs"}
+    (report,) = (s for s in found if s["Sid"] == "Report")
+    assert "${ControlRegion}" in report["Resource"]["Fn::Sub"]
+    (deny,) = (s for s in found if s["Effect"] == "Deny")
+    assert deny["Action"] == "dynamodb:Scan"
+
+
+def test_a_vantage_point_runs_what_the_control_stack_runs() -> None:
+    own, general = VANTAGE["Resources"]["VantagePointFunction"]["Properties"], CONTROL["Globals"]["Function"]
+    for key in ("Runtime", "Architectures", "Handler", "Layers"):
+        assert own[key] == general[key]
+    for layer in ("CommonLayer", "PlansLayer"):
+        theirs = RESOURCES[layer]["Properties"]
+        assert VANTAGE["Resources"][layer]["Properties"]["ContentUri"] == theirs["ContentUri"]
+    assert own["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+
+
+def test_only_its_own_schedule_may_write_to_a_vantage_points_dead_letters() -> None:
+    (statement,) = statements(VANTAGE["Resources"]["DeadLetterQueuePolicy"])
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "VantagePointFunctionEveryMinute.Arn"}}
+    }
 
 
 def test_an_alarm_pages_for_a_letter_in_any_dead_letter_queue() -> None:
@@ -263,7 +329,7 @@ def test_an_alarm_pages_for_a_letter_in_any_dead_letter_queue() -> None:
         for a in of_type(CONTROL, "AWS::CloudWatch::Alarm").values()
         if a["Namespace"] == "AWS/SQS" and a["AlarmActions"] == [{"Ref": "NotificationTopic"}]
     }
-    assert watched == set(of_type(CONTROL, "AWS::SQS::Queue"))
+    assert watched == set(of_type(CONTROL, "AWS::SQS::Queue")) - {"SampleQueue"}
 
 
 def test_an_alarm_pages_for_an_error_of_any_function() -> None:
@@ -463,6 +529,8 @@ STARTS = {
     "suppressed-composite-alarm.json": {"FailoverFunction"},  # sent all the same: the function must refuse it
     "forwarded-native-alarm.json": {"FailoverFunction"},
     "region-unhealthy.json": {"FailoverFunction"},
+    "region-sampled.json": {"HealthProbeFunction"},
+    "sample-due.json": set(),  # a queue's message
     "traffic-switch-requested.json": {"LinodeDnsFunction"},
     "schedule.json": set(),  # schedules have targets, no pattern
     "manual-failover.json": set(),  # invoked directly

@@ -250,7 +250,7 @@ def test_what_a_plan_does_not_say_is_as_documented() -> None:
         approval_expires=DAY,
     )
     assert plan.sampling == Sampling(
-        every=60 * SECOND,
+        every=15 * SECOND,
         quick_every=5 * SECOND,
         timeout=2 * SECOND,
         needed=3,

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.state import Direction
-from region_failover.domain.trigger import Kind, Trigger, is_stale, read_triggers
+from region_failover.domain.trigger import Kind, Trigger, is_stale, read_triggers, report_of, sample_due
+from region_failover.domain.verdict import Health, Sample
 from tests.fakes import NOON
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -32,11 +33,19 @@ def read(found: Any) -> Trigger:
     return trigger
 
 
+def _id_of(found: Any) -> str:
+    if isinstance(found, list):
+        return str(found[0]["id"])
+    if "Records" in found:
+        return str(json.loads(found["Records"][0]["body"])["id"])
+    return str(found.get("id", "request-1"))
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_shipped_sample_is_read(file: Path) -> None:
     found = json.loads(file.read_text())
     for trigger in read_triggers(found, "request-1"):
-        assert trigger.id == (found.get("id", "request-1") if isinstance(found, dict) else found[0]["id"])
+        assert trigger.id == _id_of(found)
         assert trigger.at is None or trigger.at.tzinfo is not None
 
 
@@ -110,6 +119,31 @@ def spoiled(name: str, path: str, value: Any = None) -> Any:
     return found
 
 
+def test_a_sample_that_is_due_is_read_from_the_queues_message() -> None:
+    found = read(event("sample-due"))
+    assert (found.kind, found.offset, found.plan) == (Kind.SAMPLE_DUE, 15, "")
+    assert found.at == datetime(2025, 10, 20, 6, 59, 15, tzinfo=UTC)
+    assert read(sample_due("id-1", NOON, 30)) == Trigger(
+        kind=Kind.SAMPLE_DUE, id="id-1", at=NOON, offset=30, reason="30 s after the tick"
+    )
+
+
+def test_a_report_says_who_saw_what_and_when() -> None:
+    found = read(event("region-sampled"))
+    assert (found.kind, found.plan, found.vantage) == (Kind.REGION_SAMPLED, "orders", "eu-central")
+    assert found.samples["us-east-1"].health is Health.UNHEALTHY
+    assert found.samples["us-west-2"] == Sample(
+        "us-west-2", datetime(2025, 10, 20, 6, 49, 30, 412000, tzinfo=UTC), Health.HEALTHY
+    )
+
+
+def test_a_report_is_read_as_it_was_made() -> None:
+    samples = {"us-east-1": Sample("us-east-1", NOON, Health.UNKNOWN, ours=True, why="x" * 1000)}
+    made = json.loads(json.dumps(report_of("orders", "eu", samples)))
+    found = read({**event("region-sampled"), "detail": made})
+    assert found.samples == {"us-east-1": Sample("us-east-1", NOON, Health.UNKNOWN, ours=True, why="x" * 300)}
+
+
 MALFORMED = [
     ("no object", "text", "request-1"),
     ("nothing", None, "request-1"),
@@ -127,6 +161,23 @@ MALFORMED = [
     ("no state", spoiled("metric-alarm", "detail.state"), "c4c1c1c9"),
     ("state is text", spoiled("metric-alarm", "detail.state", "ALARM"), "c4c1c1c9"),
     ("no state value", spoiled("metric-alarm", "detail.state.value"), "c4c1c1c9"),
+    ("report of nobody", spoiled("region-sampled", "detail.vantage"), "2f0c8e1d"),
+    ("report of a wrong name", spoiled("region-sampled", "detail.vantage", "EU Central"), "2f0c8e1d"),
+    ("report of nothing", spoiled("region-sampled", "detail.samples", {}), "2f0c8e1d"),
+    ("report with text for samples", spoiled("region-sampled", "detail.samples", "well"), "2f0c8e1d"),
+    ("report of no plan", spoiled("region-sampled", "detail.plan"), "2f0c8e1d"),
+    ("report without a time", spoiled("region-sampled", "detail.samples.us-east-1.at"), "2f0c8e1d"),
+    ("report with a time of no zone", spoiled("region-sampled", "detail.samples.us-east-1.at", "2025-10-20T06:49:30"), "2f0c8e1d"),
+    ("report without health", spoiled("region-sampled", "detail.samples.us-east-1.health"), "2f0c8e1d"),
+    ("report of an unknown health", spoiled("region-sampled", "detail.samples.us-east-1.health", "poorly"), "2f0c8e1d"),
+    ("report whose blame is text", spoiled("region-sampled", "detail.samples.us-east-1.ours", "no"), "2f0c8e1d"),
+    ("report whose reason is a number", spoiled("region-sampled", "detail.samples.us-east-1.why", 7), "2f0c8e1d"),
+    ("report of a Region in text", spoiled("region-sampled", "detail.samples.us-east-1", "well"), "2f0c8e1d"),
+    ("records of a stream", {"Records": [{"eventSource": "aws:dynamodb"}]}, "request-1"),
+    ("a message of text", {"Records": [{"eventSource": "aws:sqs", "messageId": "m-1", "body": "x"}]}, "m-1"),
+    ("a message of nothing", {"Records": [{"eventSource": "aws:sqs", "messageId": "m-1"}]}, "m-1"),
+    ("a message without an offset", {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(
+        {"id": "s-1", "source": "region-failover", "detail-type": "Sample Due", "time": "2025-10-20T06:59:15Z", "detail": {}})}]}, "s-1"),
     ("own event without plan", spoiled("region-unhealthy", "detail.plan"), "7bf73129"),
     ("own event with an empty plan", spoiled("region-unhealthy", "detail.plan", ""), "7bf73129"),
     ("own event without epoch", spoiled("traffic-switch-requested", "detail.epoch"), "0a5c2a53"),
@@ -157,7 +208,8 @@ WORDS = [
     ("text", "event request-1: a JSON object was expected, not str"),
     (
         {"source": "aws.ec2", "detail-type": "State"},
-        "event request-1: source 'aws.ec2', detail-type 'State': unknown; known are [('aws.cloudwatch', 'CloudWatch Alarm State Change'), ('aws.events', 'Scheduled Event'), ('region-failover', 'Region Unhealthy'), ('region-failover', 'Traffic Switch Requested')] and manual requests with 'plan' and 'action'",
+        "event request-1: source 'aws.ec2', detail-type 'State': unknown; known are [('aws.cloudwatch', 'CloudWatch Alarm State Change'), ('aws.events', 'Scheduled Event'), ('region-failover', 'Region Sampled'), ('region-failover', 'Region Unhealthy'),"
+        " ('region-failover', 'Sample Due'), ('region-failover', 'Traffic Switch Requested')] and manual requests with 'plan' and 'action'",
     ),
     ({**spoiled("schedule", "id"), "time": "yesterday"}, "event request-1: 'time' 'yesterday' is no ISO 8601 time"),
     ({**spoiled("schedule", "id"), "detail": []}, "event request-1: 'detail' is not an object"),

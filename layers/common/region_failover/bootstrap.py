@@ -6,18 +6,26 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
 
 from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, client
 from region_failover.adapters.endpoints import Endpoints
-from region_failover.adapters.environment import Settings, check_grants, read_settings
+from region_failover.adapters.environment import (
+    Settings,
+    VantageSettings,
+    check_grants,
+    check_vantage,
+    read_settings,
+    read_vantage_settings,
+)
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
 from region_failover.adapters.parameters import Parameters
 from region_failover.adapters.plan_files import shipped_plans
 from region_failover.adapters.route53 import Zones
+from region_failover.adapters.sample_queue import DelayQueue
 from region_failover.adapters.secret import Secret
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
@@ -26,12 +34,18 @@ from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTi
 from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import Trigger, read_triggers
-from region_failover.ports import LinodeDns, LinodeRecordState, Ports
+from region_failover.ports import Eyes, LinodeDns, LinodeRecordState, Ports
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline
+from region_failover.service.vantage import handle_vantage
 
 # Kept back from the function's own timeout, for raising an error that says what happened.
 OUTER_MARGIN_S = 2.0
+
+VANTAGE_SERVICE = "vantage_point"
+
+# The variables that one function needs and the others do not.
+NEEDED = {"health_probe": ("SAMPLE_QUEUE_URL",)}
 
 Answer = list[dict[str, object]]
 Flow = Callable[[Ports, Sequence[Plan], Sequence[Trigger], Deadline, timedelta], Answer]
@@ -88,23 +102,51 @@ class Application:
         return {"refused": refused[0]} if refused else {"plans": plans}
 
     def _within(self, work: Callable[[Ports, Deadline], Answer], event: Any, context: Context) -> Answer:
-        """Work within the outer deadline, with ports of this invocation."""
-        ports = replace(self.ports, owner=f"{self.service}:{context.aws_request_id}", clock=SystemClock())
-        seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
-        calls = [lambda: work(ports, Deadline.after(ports, seconds))]
-        answer = ports.together(calls, timedelta(seconds=seconds))[0]
-        if isinstance(answer, Exception):
-            event_id = event.get("id", "") if isinstance(event, Mapping) else ""
-            self.logger.error("failed", extra={"event_id": event_id, "error": str(answer)}, exc_info=answer)
-            if type(answer) is TimeoutError:
-                raise OutOfTime(f"{self.service}: not done within {seconds:.0f} s") from answer
-            raise answer
-        return answer
+        return _within(self.service, self.logger, self.ports, work, event, context)
+
+
+@dataclass(frozen=True)
+class VantagePoint:
+    """What `vantage.yaml` runs: its settings, plans and eyes, made once per execution environment."""
+
+    settings: VantageSettings
+    plans: tuple[Plan, ...]
+    eyes: Eyes
+    logger: Logger
+
+    def run(self, event: Any, context: Context) -> Answer:
+        """Look, and report, within the outer deadline; errors are logged and raised."""
+
+        def work(eyes: Eyes, deadline: Deadline) -> Answer:
+            triggers = read_triggers(event, context.aws_request_id)
+            return handle_vantage(eyes, self.settings.name, self.plans, triggers, deadline)
+
+        return _within(VANTAGE_SERVICE, self.logger, self.eyes, work, event, context)
+
+
+E = TypeVar("E", bound=Eyes)
+
+
+def _within(
+    service: str, logger: Logger, eyes: E, work: Callable[[E, Deadline], Answer], event: Any, context: Context
+) -> Answer:
+    """Work within the outer deadline, with ports of this invocation."""
+    mine = replace(eyes, owner=f"{service}:{context.aws_request_id}", clock=SystemClock())
+    seconds = context.get_remaining_time_in_millis() / 1000 - OUTER_MARGIN_S
+    calls = [lambda: work(mine, Deadline.after(mine, seconds))]
+    answer = mine.together(calls, timedelta(seconds=seconds))[0]
+    if isinstance(answer, Exception):
+        event_id = event.get("id", "") if isinstance(event, Mapping) else ""
+        logger.error("failed", extra={"event_id": event_id, "error": str(answer)}, exc_info=answer)
+        if type(answer) is TimeoutError:
+            raise OutOfTime(f"{service}: not done within {seconds:.0f} s") from answer
+        raise answer
+    return answer
 
 
 def application(service: str, environ: Mapping[str, str] | None = None) -> Application:
     """Return a function's application; raise ConfigurationError where settings or plans are wrong."""
-    settings = read_settings(os.environ if environ is None else environ)
+    settings = read_settings(os.environ if environ is None else environ, NEEDED.get(service, ()))
     plans = shipped_plans()
     logger = Logger(service=service)
     spare = check_grants(settings, plans)
@@ -113,15 +155,39 @@ def application(service: str, environ: Mapping[str, str] | None = None) -> Appli
     return Application(service, settings, plans, real_ports(service, settings, logger), logger)
 
 
+def vantage_point(environ: Mapping[str, str] | None = None) -> VantagePoint:
+    """Return the vantage point; raise ConfigurationError where settings or plans are wrong."""
+    settings = read_vantage_settings(os.environ if environ is None else environ)
+    plans = shipped_plans()
+    logger = Logger(service=VANTAGE_SERVICE)
+    spare = check_vantage(settings, plans)
+    if spare:
+        logger.warning("granted and not needed", extra={"spare": spare})
+    _warm_up(settings)
+    eyes = Eyes(
+        owner=VANTAGE_SERVICE,
+        clock=SystemClock(),
+        together=together,
+        tables=Tables(heartbeat_table=""),
+        endpoints=Endpoints(),
+        events=EventBus(client("events", settings.control_region, CONTROL), settings.event_bus),
+        samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
+        meter=PowertoolsMeter(VANTAGE_SERVICE, logger),
+    )
+    return VantagePoint(settings, plans, eyes, logger)
+
+
+def _warm_up(settings: Settings | VantageSettings) -> None:
+    """Make the clients of the checks now: the first round's deadline is for the checks alone."""
+    for region in (settings.primary_region, settings.standby_region):
+        client("dynamodb", region, CHECK)
+
+
 def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
     """Return the ports with the real adapters behind them."""
     clock = SystemClock()
-    if service not in {
-        "linode_dns",
-        "operator",
-    }:  # now: the first round's deadline is for checks alone
-        for region in (settings.primary_region, settings.standby_region):
-            client("dynamodb", region, CHECK)
+    if service not in {"linode_dns", "operator"}:
+        _warm_up(settings)
     return Ports(
         owner=service,
         clock=clock,
@@ -133,6 +199,7 @@ def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
         parameters=Parameters(),
         linode=_LazyLinode(settings, clock),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
+        samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
         notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn),
         meter=PowertoolsMeter(service, logger),
     )

@@ -150,6 +150,14 @@ class Events(Protocol):
         ...
 
 
+class SampleQueue(Protocol):
+    """The delay queue whose messages start the probe between two ticks of the schedule."""
+
+    def ask(self, now: datetime, tick: datetime, offsets: Sequence[int]) -> None:
+        """Have the probe started so many whole seconds after the tick, each time with an event saying so."""
+        ...
+
+
 class Notifier(Protocol):
     """The notification topic."""
 
@@ -170,19 +178,26 @@ class Meter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """All that a flow works with. `owner`: who we are, unique to this invocation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eyes:
+    """All that a vantage point works with. `owner`: who we are, unique to this invocation."""
 
     owner: str
     clock: Clock
     together: Together
-    store: StateStore
     tables: Tables
     endpoints: Endpoints
+    events: Events
+    samples: SampleQueue
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports(Eyes):
+    """All that a flow of the control Region works with."""
+
+    store: StateStore
     zones: Zones
     parameters: Parameters
     linode: LinodeDns
-    events: Events
     notifier: Notifier
-    meter: Meter

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from region_failover.domain.errors import ConfigurationError
 from region_failover.domain.plan import Plan
+from region_failover.domain.trigger import VANTAGE
 
 _REQUIRED = (
     "AWS_REGION",
@@ -19,6 +20,15 @@ _REQUIRED = (
     "PRIMARY_REGION",
     "STANDBY_REGION",
     "TABLE_NAMES",
+)
+_REQUIRED_OF_A_VANTAGE_POINT = (
+    "AWS_REGION",
+    "CONTROL_REGION",
+    "PRIMARY_REGION",
+    "STANDBY_REGION",
+    "TABLE_NAMES",
+    "VANTAGE_POINT",
+    "SAMPLE_QUEUE_URL",
 )
 _URL = re.compile(r"https?://[^\s]+")
 
@@ -40,16 +50,30 @@ class Settings:
     linode_token_arn: str
     linode_url: str
     maximum_event_age: timedelta
+    sample_queue: str = ""
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings; raise ConfigurationError naming every variable that is missing or wrong."""
+@dataclass(frozen=True, slots=True)
+class VantageSettings:
+    """What `vantage.yaml` tells the one function in it. `name`: how its samples are signed."""
+
+    region: str
+    control_region: str
+    primary_region: str
+    standby_region: str
+    tables: frozenset[str]
+    name: str
+    event_bus: str
+    sample_queue: str
+
+
+def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] = ()) -> Settings:
+    """Return the settings; raise ConfigurationError naming every variable that is missing or wrong.
+
+    `more`: variables that this function needs and the others do not.
+    """
     found = os.environ if environ is None else environ
-    missing = [name for name in _REQUIRED if not found.get(name)]
-    if missing:
-        raise ConfigurationError(
-            f"environment: {', '.join(missing)} missing; the stack's template sets them: deploy it unchanged"
-        )
+    _require(found, (*_REQUIRED, *more))
     url = found.get("LINODE_API_URL") or "https://api.linode.com/v4"
     age = found.get("MAXIMUM_EVENT_AGE_SECONDS") or "900"
     if not _URL.fullmatch(url):
@@ -72,7 +96,37 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         linode_token_arn=found.get("LINODE_TOKEN_SECRET_ARN", ""),
         linode_url=url,
         maximum_event_age=timedelta(seconds=int(age)),
+        sample_queue=found.get("SAMPLE_QUEUE_URL", ""),
     )
+
+
+def read_vantage_settings(environ: Mapping[str, str] | None = None) -> VantageSettings:
+    """Return a vantage point's settings; raise ConfigurationError naming every variable missing or wrong."""
+    found = os.environ if environ is None else environ
+    _require(found, _REQUIRED_OF_A_VANTAGE_POINT)
+    if not VANTAGE.fullmatch(found["VANTAGE_POINT"]):
+        raise ConfigurationError(
+            f"environment: VANTAGE_POINT is {found['VANTAGE_POINT']!r}; up to 40 lower-case letters, digits"
+            " and hyphens were expected"
+        )
+    return VantageSettings(
+        region=found["AWS_REGION"],
+        control_region=found["CONTROL_REGION"],
+        primary_region=found["PRIMARY_REGION"],
+        standby_region=found["STANDBY_REGION"],
+        tables=_names(found["TABLE_NAMES"]),
+        name=found["VANTAGE_POINT"],
+        event_bus=found.get("EVENT_BUS_NAME") or "default",
+        sample_queue=found["SAMPLE_QUEUE_URL"],
+    )
+
+
+def _require(found: Mapping[str, str], names: Iterable[str]) -> None:
+    missing = [name for name in names if not found.get(name)]
+    if missing:
+        raise ConfigurationError(
+            f"environment: {', '.join(missing)} missing; the stack's template sets them: deploy it unchanged"
+        )
 
 
 def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
@@ -80,21 +134,52 @@ def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
 
     Raises ConfigurationError with every gap at once. A function does not start in a plan's primary Region.
     """
+    problems, spare = _gaps(settings, plans, _grants(settings, plans))
+    if any(plan.linode_records for plan in plans) and not settings.linode_token_arn:
+        problems.append("a plan has Linode records, and LinodeTokenSecretArn is empty")
+    _refuse(problems)
+    return spare
+
+
+def check_vantage(settings: VantageSettings, plans: Sequence[Plan]) -> list[str]:
+    """Refuse plans that a vantage point cannot look at; return what it is granted and no plan needs.
+
+    Raises ConfigurationError. From the control Region it would say what the probe there says already: that
+    is no further place.
+    """
+    problems, spare = _gaps(settings, plans, [_tables(settings, plans)])
+    if settings.region == settings.control_region:
+        problems.append(
+            f"this vantage point runs in {settings.region}, the control Region, where the probe looks"
+            " already; deploy it in a further Region"
+        )
+    _refuse(problems)
+    return spare
+
+
+_Grant = tuple[str, frozenset[str], frozenset[str]]
+
+
+def _gaps(
+    settings: Settings | VantageSettings, plans: Sequence[Plan], grants: Iterable[_Grant]
+) -> tuple[list[str], list[str]]:
+    """Return what plans need and do not have, and what is granted and not needed."""
     problems = [problem for plan in plans for problem in _region_problems(settings, plan)]
     if not plans:
         problems.append("no plan: put at least one *.toml into layers/plans/")
     spare: list[str] = []
-    for parameter, granted, needed in _grants(settings, plans):
+    for parameter, granted, needed in grants:
         problems += [f"{item} stands in a plan, not in {parameter}" for item in sorted(needed - granted)]
         spare += [f"{item} stands in {parameter}, in no plan" for item in sorted(granted - needed)]
-    if any(plan.linode_records for plan in plans) and not settings.linode_token_arn:
-        problems.append("a plan has Linode records, and LinodeTokenSecretArn is empty")
+    return problems, spare
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise ConfigurationError("plans and stack do not fit: " + "; ".join(problems))
-    return spare
 
 
-def _region_problems(settings: Settings, plan: Plan) -> Iterable[str]:
+def _region_problems(settings: Settings | VantageSettings, plan: Plan) -> Iterable[str]:
     if settings.region == plan.regions.primary:
         yield (
             f"plan {plan.name}: this function runs in {settings.region}, the plan's primary Region, and would"
@@ -108,17 +193,16 @@ def _region_problems(settings: Settings, plan: Plan) -> Iterable[str]:
         )
 
 
-def _grants(
-    settings: Settings, plans: Sequence[Plan]
-) -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
+def _tables(settings: Settings | VantageSettings, plans: Sequence[Plan]) -> _Grant:
+    return "TableNames", settings.tables, frozenset(c.table for p in plans for c in p.dynamodb_checks)
+
+
+def _grants(settings: Settings, plans: Sequence[Plan]) -> tuple[_Grant, ...]:
+    parameters = frozenset(s.name for p in plans for s in p.ssm_parameters)
     return (
-        ("TableNames", settings.tables, frozenset(c.table for p in plans for c in p.dynamodb_checks)),
+        _tables(settings, plans),
         ("HostedZoneIds", settings.zones, frozenset(zone for p in plans for zone in p.zones())),
-        (
-            "SsmParameterNames",
-            settings.parameters,
-            frozenset(s.name for p in plans for s in p.ssm_parameters),
-        ),
+        ("SsmParameterNames", settings.parameters, parameters),
     )
 
 

@@ -12,12 +12,16 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 
 NAMESPACE = "RegionFailover"
 
+# What the stack's alarms watch: the worst of all plans. The rest is of interest plan by plan; CloudWatch
+# bills each metric of each set of dimensions.
+OF_THE_STACK = frozenset({"Samples", "ActiveRegionUnhealthy"})
+
 
 class PowertoolsMeter:
     """Implements ports.Meter.
 
-    Every value goes out twice: with the dimension `service`, for the stack's alarms (they cannot know the
-    plans' names), and with `service` and `plan`, for people.
+    Every value goes out with the dimensions `service` and `plan`, for people; those that the stack's alarms
+    watch also with `service` alone, because alarms cannot know the plans' names.
     """
 
     def __init__(self, service: str, logger: Logger) -> None:
@@ -27,7 +31,8 @@ class PowertoolsMeter:
 
     def measure(self, plan: str, values: Mapping[str, float]) -> None:
         """Emit metrics of one plan."""
-        self._emit(values, {"service": self._service})
+        of_the_stack = {name: value for name, value in values.items() if name in OF_THE_STACK}
+        self._emit(of_the_stack, {"service": self._service})
         self._emit(values, {"service": self._service, "plan": plan})
 
     def log(self, message: str, **fields: object) -> None:

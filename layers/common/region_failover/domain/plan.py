@@ -84,13 +84,13 @@ class Policy:
 class Sampling:
     """How evidence is gathered and when it is enough.
 
-    `every`: between rounds while all is well; `quick_every`: after a failed round; `timeout`: total
-    deadline of one check, name resolution and a trickling server included; `needed` of the last `window`
-    samples must have failed, the newest among them; `confirm_for`: how long the failure must have been
-    unbroken, because from one vantage point a short partition looks just like an outage.
+    `every`: between rounds while all is well; `quick_every`: after a failed round, until it is decided;
+    `timeout`: total deadline of one check, name resolution and a trickling server included; `needed` of the
+    last `window` samples must have failed, the newest among them; `confirm_for`: how long the failure must
+    have been unbroken, because from one vantage point a short partition looks just like an outage.
     """
 
-    every: timedelta = timedelta(seconds=60)
+    every: timedelta = timedelta(seconds=15)
     quick_every: timedelta = timedelta(seconds=5)
     timeout: timedelta = timedelta(seconds=2)
     needed: int = 3

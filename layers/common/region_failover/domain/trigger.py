@@ -2,23 +2,34 @@
 
 Alarms, events and humans are only reasons to look. Shapes: Amazon EventBridge's own samples for
 'CloudWatch Alarm State Change' (metric and composite alarms; suppressed and muted ones are sent too and
-carry `actionsSuppressedBy` or `muteDetail`), 'Scheduled Event', and this product's own events.
+carry `actionsSuppressedBy` or `muteDetail`), 'Scheduled Event', and this product's own events, which also
+come as the bodies of queue messages (Lambda's 'Using Lambda with Amazon SQS': `Records` of `aws:sqs`).
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.state import Direction
+from region_failover.domain.verdict import Health, Sample
 
 OWN_SOURCE = "region-failover"
 REGION_UNHEALTHY = "Region Unhealthy"
 SWITCH_REQUESTED = "Traffic Switch Requested"
+SAMPLE_DUE = "Sample Due"
+REGION_SAMPLED = "Region Sampled"
+
+VANTAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
+# What a report says of a Region is kept in a record that must stay small.
+WHY_LENGTH = 300
 
 
 class Kind(StrEnum):
@@ -28,12 +39,18 @@ class Kind(StrEnum):
     SCHEDULE = "schedule"
     REGION_UNHEALTHY = "region-unhealthy"
     SWITCH_REQUESTED = "switch-requested"
+    SAMPLE_DUE = "sample-due"
+    REGION_SAMPLED = "region-sampled"
     MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own."""
+    """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own.
+
+    `offset`: of a sample that is due, the seconds after its tick; `vantage` and `samples`: of a report, who
+    has looked, and what it saw, by Region.
+    """
 
     kind: Kind
     id: str
@@ -45,6 +62,9 @@ class Trigger:
     force: bool = False
     in_alarm: bool = True
     suppressed: bool = False
+    offset: int = 0
+    vantage: str = ""
+    samples: Mapping[str, Sample] = field(default_factory=dict)
 
     @property
     def manual(self) -> bool:
@@ -65,7 +85,19 @@ def read_triggers(event: Any, request_id: str) -> tuple[Trigger, ...]:
     """
     if isinstance(event, list):
         return tuple(_read(item, request_id) for item in event)
+    if isinstance(event, Mapping) and isinstance(event.get("Records"), list):
+        return tuple(_read(_body(record, request_id), request_id) for record in event["Records"])
     return (_read(event, request_id),)
+
+
+def _body(record: Any, request_id: str) -> Any:
+    """Return the event within a queue's message."""
+    if not isinstance(record, Mapping) or record.get("eventSource") != "aws:sqs":
+        raise MalformedEvent(f"event {request_id}: only messages of a queue (aws:sqs) come as 'Records'")
+    try:
+        return json.loads(str(record.get("body")))
+    except ValueError as error:
+        raise MalformedEvent(f"message {record.get('messageId', request_id)}: its body is no JSON") from error
 
 
 def _read(event: Any, request_id: str) -> Trigger:
@@ -151,6 +183,73 @@ def _own(kind: Kind) -> Reader:
     return read
 
 
+def sample_due(event_id: str, at: datetime, offset: int) -> dict[str, object]:
+    """Return the event that says: a sample is due, so many seconds after the tick."""
+    return {
+        "id": event_id,
+        "source": OWN_SOURCE,
+        "detail-type": SAMPLE_DUE,
+        "time": at.isoformat(),
+        "detail": {"offset": offset},
+    }
+
+
+def _sample_due(_: Mapping[str, Any], detail: _Detail) -> Trigger:
+    offset = detail.whole("offset")
+    return Trigger(
+        kind=Kind.SAMPLE_DUE, id=detail.id, at=detail.at, offset=offset, reason=f"{offset} s after the tick"
+    )
+
+
+def report_of(plan: str, vantage: str, samples: Mapping[str, Sample]) -> dict[str, object]:
+    """Return the detail of the event by which a vantage point reports one round."""
+    return {
+        "plan": plan,
+        "vantage": vantage,
+        "samples": {
+            region: {
+                "at": sample.at.isoformat(),
+                "health": sample.health.value,
+                "ours": sample.ours,
+                "why": sample.why[:WHY_LENGTH],
+            }
+            for region, sample in samples.items()
+        },
+    }
+
+
+def _report(_: Mapping[str, Any], detail: _Detail) -> Trigger:
+    vantage, samples = detail.text("vantage"), detail.values.get("samples")
+    if not VANTAGE.fullmatch(vantage):
+        raise MalformedEvent(f"event {detail.id}: detail.vantage {vantage!r} is no name of a vantage point")
+    if not isinstance(samples, Mapping) or not samples:
+        raise MalformedEvent(f"event {detail.id}: detail.samples is missing or no object")
+    return Trigger(
+        kind=Kind.REGION_SAMPLED,
+        id=detail.id,
+        at=detail.at,
+        plan=detail.text("plan"),
+        reason=f"report of {vantage}",
+        vantage=vantage,
+        samples={region: _reported(region, found, detail.id) for region, found in samples.items()},
+    )
+
+
+def _reported(region: str, found: Any, event_id: str) -> Sample:
+    """Return a sample of a report; anything that is not plainly one is refused, not guessed."""
+    try:
+        at = datetime.fromisoformat(found["at"])
+        health, ours, why = Health(found["health"]), found.get("ours", False), found.get("why", "")
+        if at.tzinfo is None or not isinstance(ours, bool) or not isinstance(why, str):
+            raise ValueError(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedEvent(
+            f"event {event_id}: detail.samples.{region}: 'at' (ISO 8601 with zone), 'health' "
+            f"({', '.join(health.value for health in Health)}), 'ours' (true|false), 'why' (text) expected"
+        ) from error
+    return Sample(region, at, health, ours, why[:WHY_LENGTH])
+
+
 def _direction(value: Any, event_id: str) -> Direction:
     try:
         return Direction(value)
@@ -187,4 +286,6 @@ _READERS: dict[tuple[Any, Any], Reader] = {
     ("aws.events", "Scheduled Event"): _schedule,
     (OWN_SOURCE, REGION_UNHEALTHY): _own(Kind.REGION_UNHEALTHY),
     (OWN_SOURCE, SWITCH_REQUESTED): _own(Kind.SWITCH_REQUESTED),
+    (OWN_SOURCE, SAMPLE_DUE): _sample_due,
+    (OWN_SOURCE, REGION_SAMPLED): _report,
 }

@@ -27,6 +27,9 @@ from region_failover.domain.verdict import (
 # A vantage point samples every 15 s: what it saw before its last two samples, and the way here, is over.
 RECENTLY = timedelta(seconds=45)
 
+# So often a view that says nothing new is written down: well within the time for which it is evidence.
+REFRESH = timedelta(seconds=20)
+
 # A plan's record must not grow: the views of those that were heard last are kept.
 VIEWS_KEPT = 5
 
@@ -64,6 +67,18 @@ def recent_views(record: HealthRecord, region: str, now: datetime) -> Iterator[t
         view = regions.get(region)
         if view is not None and is_recent(view.last_at, now, RECENTLY):
             yield name, view
+
+
+def is_news(record: HealthRecord | None, vantage: str, samples: Mapping[str, Sample]) -> bool:
+    """Return whether a round of another vantage point says more than what it said just before."""
+    views = record.views.get(vantage, {}) if record else {}
+
+    def adds(region: str, sample: Sample) -> bool:
+        known = views.get(region)
+        same = known is not None and known.health is sample.health is Health.HEALTHY
+        return not same or known is None or sample.at - known.last_at >= REFRESH
+
+    return any(adds(region, sample) for region, sample in samples.items())
 
 
 def add_view(

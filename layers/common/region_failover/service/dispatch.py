@@ -12,7 +12,7 @@ from region_failover.domain.journal import remember_request
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction
 from region_failover.domain.trigger import Kind, Trigger
-from region_failover.ports import Ports
+from region_failover.ports import Eyes, Ports
 from region_failover.service.record import Deadline, Summary, change
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def for_each_plan(
     return all_or_first_error(ports, calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))
 
 
-def all_or_first_error(ports: Ports, calls: Sequence[Callable[[], T]], timeout: timedelta) -> list[T]:
+def all_or_first_error(ports: Eyes, calls: Sequence[Callable[[], T]], timeout: timedelta) -> list[T]:
     """Run calls at the same time; raise the first error, once every call has had its turn.
 
     So that one plan's trouble is not another's.

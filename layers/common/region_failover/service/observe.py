@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.plan import HttpCheck, Plan
+from region_failover.domain.plan import Plan
 from region_failover.domain.state import is_ahead
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
@@ -18,7 +19,7 @@ from region_failover.domain.verdict import (
     add_round,
     assess,
 )
-from region_failover.ports import Ports
+from region_failover.ports import Eyes, Ports
 
 HEARTBEAT = "heartbeat"
 POLL_S = 0.1
@@ -39,13 +40,28 @@ class Observation:
     lags: Mapping[str, float]
     ages: Mapping[str, float]
 
+    @property
+    def healths(self) -> dict[str, str]:
+        """Return the health that this round alone shows, by Region, for whoever called."""
+        return {region: sample.health.value for region, sample in self.samples.items()}
 
-def look(ports: Ports, plan: Plan) -> Observation:
+
+def look(eyes: Eyes, plan: Plan) -> Observation:
     """Return what both Regions show now; ends within two of the plan's check timeouts."""
-    at = ports.clock.now()
-    results = _run_checks(ports, plan, at)
-    lags, ages = _measure_replication(ports, plan, at, results)
+    at = eyes.clock.now()
+    results = _run_checks(eyes, plan, at, beat=True)
+    lags, ages = _measure_replication(eyes, plan, at, results)
     return Observation(at, assess(results, at), tuple(results), lags, ages)
+
+
+def glance(eyes: Eyes, plan: Plan) -> Observation:
+    """Return what both Regions show now without writing anything there; ends within one check timeout.
+
+    It shows whatever reads and endpoints show, and nothing of writes and replication.
+    """
+    at = eyes.clock.now()
+    results = _run_checks(eyes, plan, at, beat=False)
+    return Observation(at, assess(results, at), tuple(results), {}, {})
 
 
 def observe(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
@@ -59,15 +75,24 @@ def observe(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
 
 def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord:
     """Add a round to the plan's health record; raise StateUnavailable where the table is out of reach."""
+
+    def with_round(known: HealthRecord) -> HealthRecord:
+        samples, window = observation.samples.values(), plan.sampling.window
+        return add_round(known, samples, observation.lags, window, ports.clock.now())
+
+    return update_health(ports, plan, with_round)
+
+
+def update_health(
+    ports: Ports, plan: Plan, successor: Callable[[HealthRecord], HealthRecord]
+) -> HealthRecord:
+    """Write what `successor` makes of the newest health record; return it.
+
+    Where others keep winning the race for the record, it is known to this worker only.
+    """
     for _ in range(5):
         known = ports.store.load_health(plan.name) or HealthRecord(plan.name)
-        following = add_round(
-            known,
-            observation.samples.values(),
-            observation.lags,
-            plan.sampling.window,
-            ports.clock.now(),
-        )
+        following = successor(known)
         if ports.store.save_health(following, known.version):
             break
     return following
@@ -86,31 +111,39 @@ def heartbeat_key(plan: Plan, region: str) -> str:
 Check = tuple[str, Evidence, str, Callable[[], None]]
 
 
-def _run_checks(ports: Ports, plan: Plan, at: datetime) -> list[CheckResult]:
-    checks = [check for region in plan.regions for check in _checks(ports, plan, region, at)]
-    answers = ports.together([call for *_, call in checks], plan.sampling.timeout)
+def _run_checks(eyes: Eyes, plan: Plan, at: datetime, *, beat: bool) -> list[CheckResult]:
+    checks = [
+        check
+        for region in plan.regions
+        for check in (
+            *_table_checks(eyes, plan, region),
+            *([_heartbeat_check(eyes, plan, region, at)] if beat else []),
+            *_endpoint_checks(eyes, plan, region),
+        )
+    ]
+    answers = eyes.together([call for *_, call in checks], plan.sampling.timeout)
     return [
         CheckResult(region, evidence, name, _symptom(answer))
         for (region, evidence, name, _), answer in zip(checks, answers, strict=True)
     ]
 
 
-def _checks(ports: Ports, plan: Plan, region: str, at: datetime) -> list[Check]:
-    def read(table: str) -> Callable[[], None]:
-        return lambda: ports.tables.read(region, table)
+def _table_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
+    for check in plan.dynamodb_checks:
+        read = partial(eyes.tables.read, region, check.table)
+        yield region, Evidence.DYNAMODB, f"read {check.table}", read
 
-    def get(check: HttpCheck) -> Callable[[], None]:
-        return lambda: ports.endpoints.get(check.url(role), check.status, plan.sampling.timeout, check.body)
 
-    role = plan.regions.role(region)
-    tables = [(region, Evidence.DYNAMODB, f"read {c.table}", read(c.table)) for c in plan.dynamodb_checks]
-    urls = [(region, Evidence.HTTP, f"GET {c.url(role)}", get(c)) for c in plan.http_checks]
-    key = heartbeat_key(plan, region)
-    return [
-        *tables,
-        (region, Evidence.DYNAMODB, HEARTBEAT, lambda: ports.tables.write_heartbeat(region, key, at)),
-        *urls,
-    ]
+def _heartbeat_check(eyes: Eyes, plan: Plan, region: str, at: datetime) -> Check:
+    write = partial(eyes.tables.write_heartbeat, region, heartbeat_key(plan, region), at)
+    return region, Evidence.DYNAMODB, HEARTBEAT, write
+
+
+def _endpoint_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
+    for check in plan.http_checks:
+        url = check.url(plan.regions.role(region))
+        get = partial(eyes.endpoints.get, url, check.status, plan.sampling.timeout, check.body)
+        yield region, Evidence.HTTP, f"GET {url}", get
 
 
 def _symptom(answer: object) -> Symptom | None:
@@ -124,7 +157,7 @@ def _symptom(answer: object) -> Symptom | None:
 
 
 def _measure_replication(
-    ports: Ports, plan: Plan, at: datetime, results: list[CheckResult]
+    eyes: Eyes, plan: Plan, at: datetime, results: list[CheckResult]
 ) -> tuple[dict[str, float], dict[str, float]]:
     wrote = {r.region for r in results if r.name == HEARTBEAT and r.symptom is None}
     # A Region that does not even answer its own heartbeat is not asked what it sees of the other's.
@@ -134,20 +167,20 @@ def _measure_replication(
 
     def measure(writer: str, reader: str) -> Callable[[], float | None]:
         expected = at if writer in wrote else None
-        return lambda: _follow(ports, plan, writer, reader, expected, latest)
+        return lambda: _follow(eyes, plan, writer, reader, expected, latest)
 
-    answers = ports.together([measure(*ends) for ends in pairs], plan.sampling.timeout)
+    answers = eyes.together([measure(*ends) for ends in pairs], plan.sampling.timeout)
     ages = {
         pair(*ends): answer for ends, answer in zip(pairs, answers, strict=True) if isinstance(answer, float)
     }
     lags = {name: age for name, age in ages.items() if name.split(">")[0] in wrote}
-    now = ports.clock.now()
+    now = eyes.clock.now()
     seen = {name: max(0.0, (now - beat).total_seconds()) for name, beat in dict(latest).items()}
     return lags, {**seen, **ages}
 
 
 def _follow(
-    ports: Ports,
+    eyes: Eyes,
     plan: Plan,
     writer: str,
     reader: str,
@@ -156,10 +189,10 @@ def _follow(
 ) -> float | None:
     """Return the age of the newest heartbeat seen on the other side; wait for this round's to appear."""
     key = heartbeat_key(plan, writer)
-    give_up = ports.clock.now() + plan.sampling.timeout - timedelta(seconds=3 * POLL_S)
+    give_up = eyes.clock.now() + plan.sampling.timeout - timedelta(seconds=3 * POLL_S)
     while True:
-        seen = ports.tables.read_heartbeat(reader, key)
-        now = ports.clock.now()
+        seen = eyes.tables.read_heartbeat(reader, key)
+        now = eyes.clock.now()
         if seen is not None and is_ahead(seen, now):  # of a clock far ahead: it would read as no lag
             seen = None
         if seen is not None:
@@ -167,4 +200,4 @@ def _follow(
         arrived = seen is not None and (expected is None or seen >= expected)
         if arrived or expected is None or now >= give_up:
             return None if seen is None else max(0.0, (now - seen).total_seconds())
-        ports.clock.sleep(POLL_S)
+        eyes.clock.sleep(POLL_S)

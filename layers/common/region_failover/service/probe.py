@@ -1,18 +1,35 @@
-"""The probe: samples every plan for a tick, keeps the record, and says when a Region is down."""
+"""The probe: samples every plan, keeps the record, and says when a Region is down.
+
+A tick of the schedule takes a full round of every plan, and has itself started again for the samples
+between two ticks. While all is well these are a glance; as soon as it is not, whoever sees it first samples
+quickly until it is decided, and the others leave it to him. Other vantage points report what they see.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from region_failover.domain.cadence import (
+    SAMPLE_LATE,
+    is_calm,
+    is_decided,
+    is_due,
+    is_spread,
+    is_watched,
+    offsets,
+)
+from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
-from region_failover.domain.state import Direction, Phase, PlanState
+from region_failover.domain.state import Direction, Phase, PlanState, is_recent
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
-from region_failover.domain.vantage import judge
+from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
 from region_failover.domain.verdict import Health, HealthRecord
-from region_failover.ports import Ports
-from region_failover.service.dispatch import all_or_first_error, refuse_others
-from region_failover.service.observe import Observation, look, remember
+from region_failover.ports import Eyes, Ports
+from region_failover.service.dispatch import all_or_first_error, for_each_plan, refuse_others
+from region_failover.service.observe import Observation, glance, look, remember, update_health
 from region_failover.service.record import Deadline, Summary, load_state, send_left_behind, tell
 
 # A round of a plan, with its writes, never takes longer than this many of its check timeouts.
@@ -22,67 +39,180 @@ ROUND_TIMEOUTS = 6
 def handle_probe(
     ports: Ports, plans: Sequence[Plan], triggers: Sequence[Trigger], deadline: Deadline, _: timedelta
 ) -> list[Summary]:
-    """Sample for one tick; only the schedule (or a test of it by hand, with the same event) starts this."""
-    refuse_others(triggers, {Kind.SCHEDULE}, "the probe")
-    return run_probe(ports, plans, deadline)
+    """Take a tick's samples, one that is due between two ticks, or in what another vantage point reports."""
+    refuse_others(triggers, {Kind.SCHEDULE, Kind.SAMPLE_DUE, Kind.REGION_SAMPLED}, "the probe")
+    reports = [trigger for trigger in triggers if trigger.kind is Kind.REGION_SAMPLED]
+    summaries = for_each_plan(
+        ports, plans, reports, deadline, lambda plan, trigger: _hear(ports, plan, trigger)
+    )
+    for trigger in triggers:
+        if trigger.kind is Kind.SCHEDULE:
+            with samples_after(ports, plans):
+                summaries += run_probe(ports, plans, deadline)
+        elif trigger.kind is Kind.SAMPLE_DUE:
+            summaries += _sample_between(ports, plans, trigger, deadline)
+    return summaries
+
+
+@contextmanager
+def samples_after(eyes: Eyes, plans: Sequence[Plan]) -> Iterator[None]:
+    """Have the probe started again for what is left of this tick's minute when its own round is over.
+
+    Not before: an outage must not wait for a queue. Where the queue refuses, the tick has still taken its
+    own: a plan is then sampled once a minute, and the log says so.
+    """
+    tick = eyes.clock.now()
+    try:
+        yield
+    finally:
+        now = eyes.clock.now()
+        passed = (now - tick).total_seconds()
+        due = [offset for offset in offsets(plan.sampling for plan in plans) if offset > passed]
+        try:
+            if due:
+                eyes.samples.ask(now, tick, due)
+        except RemoteFailure as error:
+            eyes.meter.log("no samples between two ticks: the queue refused", error=str(error))
 
 
 def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[Summary]:
-    """Sample all plans until the tick is over; return the last round of each.
+    """Take a full round of all plans, and more while one is wanted; return the last round of each.
 
-    A plan is sampled every `sampling.every`, and every `sampling.quick_every` while its evidence is not
-    clear. Raises the first error of a plan after every plan has had its turn.
+    While a plan's evidence is neither clear nor decided it is sampled every `sampling.quick_every`. Raises
+    the first error of a plan after every plan has had its turn.
     """
-    due = {plan.name: ports.clock.now() for plan in plans}
-    announced: set[str] = set()
-    last: dict[str, Summary] = {}
-    while True:
-        now = ports.clock.now()
-        ready = [plan for plan in plans if due[plan.name] <= now]
-        for plan, summary in zip(ready, _rounds(ports, ready, announced), strict=True):
-            last[plan.name] = summary
-            due[plan.name] = now + (plan.sampling.every if summary["clear"] else plan.sampling.quick_every)
-        wait = (min(due.values()) - ports.clock.now()).total_seconds()
-        slowest = max(plan.sampling.timeout for plan in plans).total_seconds() * 2
-        if deadline.remaining_s() < max(wait, 0) + slowest:
-            return list(last.values())
-        ports.clock.sleep(max(wait, 0.0))
+    return _Run(ports, deadline).sample([(plan, None) for plan in plans])
 
 
-def _rounds(ports: Ports, plans: Sequence[Plan], announced: set[str]) -> list[Summary]:
-    timeout = max((plan.sampling.timeout for plan in plans), default=timedelta(0)) * ROUND_TIMEOUTS
-    calls = [lambda plan=plan: sample_plan(ports, plan, announced) for plan in plans]
-    return all_or_first_error(ports, calls, timeout + timedelta(seconds=10))
+def _sample_between(
+    ports: Ports, plans: Sequence[Plan], trigger: Trigger, deadline: Deadline
+) -> list[Summary]:
+    """Take the samples that are due between two ticks: a glance where all was well until now."""
+    now = ports.clock.now()
+    if trigger.at is not None and not is_recent(trigger.at, now, SAMPLE_LATE):
+        return []
+    due: list[tuple[Plan, HealthRecord | None]] = []
+    for plan in plans:
+        if is_due(plan.sampling, trigger.offset):
+            known = ports.store.load_health(plan.name) or HealthRecord(plan.name)
+            if not is_watched(known, plan.regions, plan.sampling, now):
+                due.append((plan, known))
+    return _Run(ports, deadline).sample(due)
 
 
-def sample_plan(ports: Ports, plan: Plan, announced: set[str]) -> Summary:
-    """Take one round of a plan: metrics first (they must not depend on the state table), then the record.
+@dataclass
+class _Run:
+    """The samples of one invocation. `announced`: the plans whose outage it has announced."""
 
-    Puts `Region Unhealthy` once per tick (`announced`) while the active Region is decidedly down.
-    """
-    observation = look(ports, plan)
-    state: PlanState | None = None
-    known: HealthRecord | None = None
-    try:
-        known = remember(ports, plan, observation)
-        state = load_state(ports, plan)
-    finally:
-        active = state.active if state else plan.regions.primary
-        down = known is not None and judge(known, active, plan.sampling, observation.at).down
-        ports.meter.measure(plan.name, _metrics(plan, observation, active, down))
-    if state is not None:
-        _tell_what_was_seen(ports, plan, state, known, down)
-    if down and plan.name not in announced and (state is None or state.phase is Phase.STEADY):
-        _announce(ports, plan, state, active, observation)
-        announced.add(plan.name)
-    clear = all(s.health is Health.HEALTHY for s in observation.samples.values()) or plan.name in announced
-    return {
-        "plan": plan.name,
-        "active": active,
-        "down": down,
-        "clear": clear,
-        "samples": {region: sample.health.value for region, sample in observation.samples.items()},
+    ports: Ports
+    deadline: Deadline
+    announced: set[str] = field(default_factory=set)
+
+    def sample(self, plans: Sequence[tuple[Plan, HealthRecord | None]]) -> list[Summary]:
+        """Sample these plans until none wants more, or the invocation is over.
+
+        With each plan comes what was known of it, where it is not the tick that asks: a tick's rounds are
+        full ones.
+        """
+        ports = self.ports
+        due = {plan.name: ports.clock.now() for plan, _ in plans}
+        known = {plan.name: record for plan, record in plans}
+        last: dict[str, Summary] = {}
+        while due:
+            now = ports.clock.now()
+            ready = [plan for plan, _ in plans if plan.name in due and due[plan.name] <= now]
+            for plan, (summary, record) in zip(ready, self._rounds(ready, known), strict=True):
+                last[plan.name] = summary
+                known[plan.name] = record if known[plan.name] else None
+                pause = _pause(plan, bool(summary["clear"]))
+                if pause is None:
+                    del due[plan.name]
+                else:
+                    due[plan.name] = now + pause
+            if not due:
+                break
+            wait = (min(due.values()) - ports.clock.now()).total_seconds()
+            slowest = max(plan.sampling.timeout for plan, _ in plans).total_seconds() * 2
+            if self.deadline.remaining_s() < max(wait, 0) + slowest:
+                break
+            ports.clock.sleep(max(wait, 0.0))
+        return list(last.values())
+
+    def _rounds(
+        self, plans: Sequence[Plan], known: Mapping[str, HealthRecord | None]
+    ) -> list[tuple[Summary, HealthRecord | None]]:
+        timeout = max((plan.sampling.timeout for plan in plans), default=timedelta(0)) * ROUND_TIMEOUTS
+        calls = [lambda plan=plan: self._round(plan, known[plan.name]) for plan in plans]
+        return all_or_first_error(self.ports, calls, timeout + timedelta(seconds=10))
+
+    def _round(self, plan: Plan, before: HealthRecord | None) -> tuple[Summary, HealthRecord | None]:
+        """Take one round: a glance where that is enough, else all of it, measured and written down.
+
+        Metrics first: they must not depend on the state table. An outage is announced once per tick, and at
+        once where this round is the one that decides it.
+        """
+        ports = self.ports
+        if before is not None and is_calm(before, plan.regions, ports.clock.now()):
+            observation = glance(ports, plan)
+            if _is_well(observation):
+                return {**_summary(plan, observation), "clear": True}, before
+        else:
+            observation = look(ports, plan)
+        state: PlanState | None = None
+        after: HealthRecord | None = None
+        try:
+            after = remember(ports, plan, observation)
+            state = load_state(ports, plan)
+        finally:
+            active = state.active if state else plan.regions.primary
+            down = after is not None and judge(after, active, plan.sampling, observation.at).down
+            ports.meter.measure(plan.name, _metrics(plan, observation, active, down))
+        if state is not None:
+            _tell_what_was_seen(ports, plan, state, after, down)
+        news = before is None or not judge(before, active, plan.sampling, observation.at).down
+        if down and news and plan.name not in self.announced:
+            _announce(ports, plan, state, active, observation.samples[active].why, observation.at)
+            self.announced.add(plan.name)
+        clear = _is_well(observation) or is_decided(after, plan.regions, plan.sampling)
+        return {**_summary(plan, observation), "clear": clear, "active": active, "down": down}, after
+
+
+def _pause(plan: Plan, clear: bool) -> timedelta | None:
+    """Return how long until this invocation's next round of a plan, None where it has done enough."""
+    if not clear:
+        return plan.sampling.quick_every
+    return None if is_spread(plan.sampling) else plan.sampling.every
+
+
+def _is_well(seen: Observation) -> bool:
+    return all(sample.health is Health.HEALTHY for sample in seen.samples.values())
+
+
+def _summary(plan: Plan, seen: Observation) -> Summary:
+    return {"plan": plan.name, "samples": seen.healths}
+
+
+def _hear(ports: Ports, plan: Plan, report: Trigger) -> Summary:
+    """Take in what another vantage point saw just now; announce an outage that this decides."""
+    now = ports.clock.now()
+    samples = {
+        region: sample
+        for region, sample in report.samples.items()
+        if region in set(plan.regions) and is_recent(sample.at, now, RECENTLY)
     }
+    summary: Summary = {"plan": plan.name, "vantage": report.vantage, "heard": len(samples)}
+    before = ports.store.load_health(plan.name) or HealthRecord(plan.name)
+    if not samples or not is_news(before, report.vantage, samples):
+        return summary
+    after = update_health(
+        ports, plan, lambda known: add_view(known, report.vantage, samples, plan.sampling.window, now)
+    )
+    state = load_state(ports, plan)
+    active = state.active if state else plan.regions.primary
+    verdict = judge(after, active, plan.sampling, now)
+    if verdict.down and not judge(before, active, plan.sampling, now).down:
+        _announce(ports, plan, state, active, after.regions[active].why, now)
+    return {**summary, "active": active, "down": verdict.down}
 
 
 def _metrics(plan: Plan, seen: Observation, active: str, down: bool) -> Mapping[str, float]:
@@ -139,7 +269,10 @@ def tell_observer_fault(ports: Ports, plan: Plan, why: str) -> None:
     )
 
 
-def _announce(ports: Ports, plan: Plan, state: PlanState | None, active: str, seen: Observation) -> None:
+def _announce(ports: Ports, plan: Plan, state: PlanState | None, active: str, why: str, at: datetime) -> None:
+    """Put `Region Unhealthy`, unless a transition is open: it is being seen to."""
+    if state is not None and state.phase is not Phase.STEADY:
+        return
     ports.events.put(
         REGION_UNHEALTHY,
         {
@@ -148,7 +281,7 @@ def _announce(ports: Ports, plan: Plan, state: PlanState | None, active: str, se
             "direction": Direction.FAILOVER.value,
             "from": active,
             "to": plan.regions.other(active),
-            "reason": seen.samples[active].why[:1000],
-            "at": seen.at.isoformat(),
+            "reason": why[:1000],
+            "at": at.isoformat(),
         },
     )

@@ -20,7 +20,7 @@ from region_failover.domain.zone import (
     fence_record,
     wanted,
 )
-from region_failover.ports import Ports
+from region_failover.ports import Eyes, Ports
 
 # Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
 ATTEMPTS = 20
@@ -36,18 +36,18 @@ LEFT_BEHIND = timedelta(seconds=60)
 class Deadline:
     """The outer deadline of an invocation."""
 
-    ports: Ports
+    eyes: Eyes
     seconds_from_now: float
     margin_s: float = 3.0
 
     @classmethod
-    def after(cls, ports: Ports, seconds: float) -> Deadline:
+    def after(cls, eyes: Eyes, seconds: float) -> Deadline:
         """Return the deadline that many seconds from now."""
-        return cls(ports, ports.clock.now().timestamp() + seconds)
+        return cls(eyes, eyes.clock.now().timestamp() + seconds)
 
     def remaining_s(self) -> float:
         """Return the seconds left for work, the margin kept back for the last writes."""
-        return self.seconds_from_now - self.margin_s - self.ports.clock.now().timestamp()
+        return self.seconds_from_now - self.margin_s - self.eyes.clock.now().timestamp()
 
 
 Successor = Callable[[PlanState], PlanState | tuple[PlanState, Transition] | None]
