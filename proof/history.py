@@ -143,6 +143,7 @@ def describe(plan: Plan, start: str, maximum_age_s: float, tick_s: float = 60.0)
             "automatic_per_day": policy.automatic_per_day,
             "max_lag_s": policy.max_replication_lag.total_seconds(),
         },
+        "degradation": plan.degradation.action.value,
         "limits": {
             "lease_s": LEASE.total_seconds(),
             "step_lease_s": STEP_LEASE.total_seconds(),

@@ -16,6 +16,7 @@ from region_failover.domain.approval import Approval
 from region_failover.domain.body import ANY, Body, wrong_with
 from region_failover.domain.codec import dump, load_health, load_state, load_transition
 from region_failover.domain.decision import Situation
+from region_failover.domain.degradation import Degraded
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
 from region_failover.domain.plan import FailbackMode, Plan, Role
 from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
@@ -777,6 +778,7 @@ def situation(**changes: Any) -> Situation:
         source_down=True,
         disagreed=False,
         ours=False,
+        degraded=Degraded.NO,
         target=Health.HEALTHY,
         target_at=NOON,
         settled=True,

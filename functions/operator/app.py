@@ -10,5 +10,5 @@ app = application("operator")
 
 
 def handler(event: Any, context: Context) -> dict[str, object]:
-    """Do what a human asks; return how the plans stand then, or why it was refused."""
-    return app.operate(event, context)
+    """Do what a human asks; return how the plans stand then, or why it was refused; or answer a request."""
+    return app.answer(event, context)

@@ -53,6 +53,7 @@ def _why_not(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
     ]
     if opened.direction == "failover":
         down = situation["source"] == "unhealthy" and situation["source_down"]
+        down = down or (plan.leaves_degraded and situation.get("degraded") == "source")
         reasons.append((not forced and not down, "the source is not decidedly down"))
     else:
         known = [lag for lag in situation["lags_s"] if lag is not None]

@@ -71,6 +71,7 @@ class PlanFacts:
         self.cooldown_s: float = policy["cooldown_s"]
         self.per_day: int = policy.get("automatic_per_day", 0)  # 0: the history does not say
         self.max_lag_s: float = policy["max_lag_s"]
+        self.leaves_degraded: bool = entry.get("degradation") == "failover"
         self.lease_s: float = limits["lease_s"]
         self.step_lease_s: float = limits["step_lease_s"]
         self.verified_within_s: float = limits["verified_within_s"]

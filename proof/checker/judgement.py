@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proof.checker.facts import Beat, Save, Worker
-from proof.checker.reading import OURS, Transition, seconds_between
+from proof.checker.reading import OURS, Transition, read_health, seconds_between
 from proof.checker.rule import SLACK_S, Rule
 
 
@@ -35,6 +35,13 @@ def kinds_against(worker: Worker, region: str) -> set[str]:
     return {kind for kind in ("dynamodb", "http") if any(a.theirs for a in worker.answers(region, (kind,)))}
 
 
+def left_as_degraded(worker: Worker) -> bool:
+    """Return whether a worker had decided to leave a Region that is degraded, not one that is down."""
+    situation = (worker.move or {}).get("situation") or {}
+    down = situation.get("source") == "unhealthy" and situation.get("source_down")
+    return situation.get("degraded") == "source" and not down
+
+
 class OwnFailureIsUnknown(OnClaim):
     """I10: what failed by our own fault is no evidence: not denied, not throttled, not cut off everywhere."""
 
@@ -61,8 +68,8 @@ class UnknownMovesNothing(OnClaim):
 
     def problem(self, save: Save, opened: Transition) -> str:
         """Blame a claim without any evidence."""
-        if not automatic_failover(opened):
-            return ""
+        if not automatic_failover(opened) or left_as_degraded(save.worker):
+            return ""  # what a degraded Region needs, I13 asks
         bad = any(answer.bad for answer in save.worker.answers(opened.source))
         return "" if bad else f"no check of {opened.source} had failed"
 
@@ -86,7 +93,8 @@ class TwoKindsOfEvidence(OnClaim):
     """I13: two independent kinds of evidence, DynamoDB's and the endpoints', failed by the Region's fault.
 
     How many samples must agree, and for how long, stands in the plan's sampling, which a history does not
-    carry: not judged.
+    carry: not judged. A Region that is degraded needs a plan that says so, and slow or failed samples on
+    record.
     """
 
     invariant = "I13"
@@ -95,8 +103,16 @@ class TwoKindsOfEvidence(OnClaim):
         """Blame a claim on one kind alone."""
         if not automatic_failover(opened):
             return ""
+        if left_as_degraded(save.worker):
+            return self._not_degraded(opened.source)
         kinds = kinds_against(save.worker, opened.source)
         return "" if len(kinds) == 2 else f"evidence against {opened.source}: {sorted(kinds) or 'none'}"
+
+    def _not_degraded(self, region: str) -> str:
+        if not self.facts.plan.leaves_degraded:
+            return f"{region} is left as degraded, which the plan does not say"
+        known = read_health(self.facts.health[-1]["record"]).get(region) if self.facts.health else None
+        return "" if known and known.get("minutes") else f"no slow or failed sample of {region} is on record"
 
 
 class ReplicationMeasured(OnClaim):

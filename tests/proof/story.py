@@ -459,14 +459,19 @@ class Story:
         """Tell a whole transition."""
         return self.switched(worker).settle_steps(worker).complete(worker)
 
-    def healthy(self, minutes: int = 25, **different: str) -> Story:
-        """Tell a probe's samples of the primary, one a minute; `at_5="unhealthy"` lets the fifth differ."""
+    def healthy(self, minutes: int = 25, worn: bool = False, **different: str) -> Story:
+        """Tell a probe's samples of the primary, one a minute; `at_5="unhealthy"` lets the fifth differ.
+
+        `worn`: slow samples stand on record.
+        """
         self.begin("p", "probe")
         since = self.t
         for minute in range(minutes + 1):
             health = different.get(f"at_{minute}", "healthy")
             since = since if health == "healthy" else self.t + 60
-            sample = {"health": health, "since": at(since), "last_at": at(self.t)}
+            sample: Entry = {"health": health, "since": at(since), "last_at": at(self.t), "minutes": []}
+            if worn:
+                sample["minutes"] = [{"at": at(self.t), "slow": 4, "bad": 0, "seen": 4}]
             data = {
                 "plan": "orders",
                 "expected": minute,

@@ -161,6 +161,12 @@ def failover_seen(**look: Entry | None) -> Story:
     return Story().begin().load().look(**look).decide().claim()
 
 
+def left_degraded(says: str = "failover", worn: bool = True) -> Story:
+    """A Region that answers, slowly, is left."""
+    story = Story(degradation=says).healthy(2, worn).begin().load().look(east=None)
+    return story.decide(source="healthy", source_down=False, degraded="source").claim()
+
+
 def cooled(seconds: float, skew_s: float = 0.0) -> Story:
     """A failover, and an automatic one back that many seconds later; the primary has long been well."""
     story = Story(skew_s=skew_s, policy={**PLAN["policy"], "healthy_for_s": 0.0}).completed()
@@ -986,6 +992,8 @@ CASES = [
     case(
         "one kind alone", "I13", lambda: failover_seen(east_http=None), lambda: failover_seen(east_read=None)
     ),
+    case("degraded, and the plan only tells", "I13", lambda: left_degraded("notify"), left_degraded, "I23"),
+    case("degraded without a slow sample", "I13", lambda: left_degraded(worn=False), left_degraded),
     # I14
     case("replication unknown one way", "I14", lambda: measured(to_east=None), measured),
     case("replication unknown the other way", "I14", lambda: measured(to_west=None), measured),

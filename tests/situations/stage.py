@@ -14,6 +14,7 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       again                  true where the same request has been delivered, and carried out, before
     [policy]                 failover, failback, healthy_for, cooldown, max_replication_lag, approval_expires,
                              automatic_per_day
+    [degradation]            action, over, percentile, slower_than, at_least, errors
     [[window]], [[blackout]] of the plan: days, from, to, timezone. Now it is noon, UTC, on Monday, 2025-10-20
     [record]                 what the state record says
       active                 'primary' or 'standby'
@@ -30,7 +31,8 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       died                   'after the claim', 'before its batch', 'after its batch', 'waiting for Linode'
       by                     'alarm' or 'human'
     [[earlier]], [now]       what the checks showed, oldest first; `for`: how long; `unseen`: nobody looked
-      primary, standby       read, write, endpoint: an answer, by check; all: the whole Region
+      primary, standby       read, write, endpoint: an answer, by check; all: the whole Region; takes: how
+                             long a read takes (0.1 s, where the file does not say and any part of it does)
     [[elsewhere]]            what another vantage point has reported, every 5 s
       place                  its name
       primary, standby       'down', 'well' or 'unknown'; 'well' where the file does not say
@@ -66,7 +68,7 @@ from region_failover.domain.approval import propose
 from region_failover.domain.codec import dump
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
 from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Role
-from region_failover.domain.policy_file import read_policy
+from region_failover.domain.policy_file import read_degradation, read_policy
 from region_failover.domain.state import Answer as Answered
 from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
@@ -209,7 +211,7 @@ class Answer:
         return ANSWERS[value]
 
 
-CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer()}
+CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer(), "takes": Span()}
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
 VIEWS = {"down": Health.UNHEALTHY, "well": Health.HEALTHY, "unknown": Health.UNKNOWN}
@@ -234,6 +236,14 @@ FORMAT: dict[str, Any] = {
         "max_replication_lag": Span(),
         "approval_expires": Span(),
         "automatic_per_day": Count(),
+    },
+    "degradation": {
+        "action": Words(("notify", "failover")),
+        "over": Text(),
+        "percentile": Count(),
+        "slower_than": Count(),
+        "at_least": Text(),
+        "errors": Count(),
     },
     "window": [WEEKLY],
     "blackout": [WEEKLY],
@@ -335,8 +345,11 @@ class Tables(FakeTables):
     def __init__(self, world: World) -> None:
         super().__init__(world.clock, world.faults)
         self.answers: dict[tuple[str, str], Symptom] = {}
+        self.takes: dict[str, timedelta] = {}
 
     def _around(self, operation: str, region: str, effect: Callable[[], Any]) -> Any:
+        if operation == "tables.read":
+            self.clock.at += self.takes.get(region, timedelta(0))
         symptom = self.answers.get((region, operation))
         if symptom is not None:
             raise RemoteFailure(symptom)
@@ -367,6 +380,8 @@ class Stage:
         self.world = World(plan_of(case))
         self.tables = self.world.tables = Tables(self.world)
         rounds = [*case.says.get("earlier", []), case.of("now")]
+        self.usual = timedelta(seconds=0.1) if any("takes" in repr(part) for part in rounds) else timedelta(0)
+        self.tables.takes = dict.fromkeys(self.world.plan.regions, self.usual)
         length = sum((lasts(part) + part.get("unseen", timedelta(0)) for part in rounds), USUAL)
         self.world.clock.at = NOON - length - (2 * MINUTE if "open" in case.says else timedelta(0))
         self._begin()
@@ -394,6 +409,7 @@ class Stage:
         self._look_for(lasts(part))
 
     def _let_answer(self, region: str, answers: Mapping[str, Any]) -> None:
+        self.tables.takes[region] = answers.get("takes", self.usual)
         whole = answers.get("all")
         for check, operations in OPERATIONS.items():
             for operation in operations:
@@ -466,7 +482,8 @@ class Stage:
             at = end - said.get("for", MINUTE)
             while at <= end:
                 samples = {
-                    region: Sample(region, at, VIEWS[said.get(side, "well")]) for side, region in SIDES.items()
+                    region: Sample(region, at, VIEWS[said.get(side, "well")])
+                    for side, region in SIDES.items()
                 }
                 add = partial(add_view, vantage=said["place"], samples=samples, window=5, now=at)
                 update_health(self.world.ports(), plan, add)
@@ -640,7 +657,8 @@ def plan_of(case: Case) -> Plan:
     calendar = read_policy(Table(case.name, "policy.", spans))
     said["failback_windows"] = calendar.failback_windows
     said["failback_blackouts"] = calendar.failback_blackouts
-    return with_policy(**said)
+    rule = read_degradation(Table(case.name, "degradation.", case.of("degradation")))
+    return replace(with_policy(**said), degradation=rule)
 
 
 def point_at_the_standby(world: World) -> None:

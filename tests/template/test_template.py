@@ -400,15 +400,41 @@ def test_only_the_switching_functions_may_change_records_and_parameters() -> Non
         assert ("route53" in services or "ssm" in services) == (name in SWITCHING)
 
 
+def readers_of(secret: str) -> set[str]:
+    """Return the functions that may read this secret."""
+    return {
+        name
+        for name in FUNCTIONS
+        for s in statements(role_of(name))
+        if "secretsmanager:GetSecretValue" in listed(s["Action"]) and s["Resource"] == {"Ref": secret}
+    }
+
+
 def test_only_the_linode_function_may_read_the_token() -> None:
-    may = {name for name in FUNCTIONS if any(a.startswith("secretsmanager:") for a in allowed(name))}
-    assert may == {"LinodeDnsFunction"}
+    assert readers_of("LinodeTokenSecretArn") == {"LinodeDnsFunction"}
+
+
+def test_only_who_links_to_the_page_or_serves_it_may_read_its_key() -> None:
+    linking = {"HealthProbeFunction", "FailbackFunction"}
+    assert readers_of("OperatorSecret") == {*linking, "OperatorFunction"}
+    for name in FUNCTIONS:
+        own = RESOURCES[name]["Properties"]["Environment"]["Variables"]
+        assert ("OPERATOR_URL" in own) == (name in linking)
+
+
+def test_nothing_is_public_unless_the_page_is_wanted() -> None:
+    public = {name for name, r in RESOURCES.items() if r.get("Properties", {}).get("Principal") == "*"}
+    assert public == {"OperatorUrlPermission", "OperatorUrlInvokePermission"}
+    for name in (*public, "OperatorUrl", "OperatorSecret"):
+        assert RESOURCES[name]["Condition"] == "HasOperatorPage"
+    assert RESOURCES["OperatorUrlInvokePermission"]["Properties"]["InvokedViaFunctionUrl"] is True
+    assert CONTROL["Parameters"]["OperatorPage"]["Default"] == "DISABLED"
 
 
 def test_the_operators_function_reads_and_writes_records_and_tells_and_nothing_else() -> None:
     assert allowed("OperatorFunction") - allowed("HealthProbeFunction") == set()
     assert {action.split(":")[0] for action in allowed("OperatorFunction")} == {
-        "dynamodb", "logs", "sns", "sqs", "xray",
+        "dynamodb", "events", "logs", "secretsmanager", "sns", "sqs", "xray",
     }  # fmt: skip
     (records,) = (s for s in statements(role_of("OperatorFunction")) if s["Sid"] == "ReadAndAnswer")
     assert records["Resource"] == {"Fn::GetAtt": "StateTable.Arn"}

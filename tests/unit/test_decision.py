@@ -20,6 +20,7 @@ from region_failover.domain.decision import (
     decide_failback,
     decide_failover,
 )
+from region_failover.domain.degradation import Degraded
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
@@ -54,6 +55,12 @@ FAILOVERS = [
     ("one kind of evidence only", situation(source=X), Policy(), R.EVIDENCE_INCOMPLETE),
     ("not failed for long enough", situation(source_down=False), Policy(), R.NOT_CONFIRMED),
     ("others see it well", situation(source_down=False, disagreed=True), Policy(), R.VANTAGE_POINTS_DISAGREE),
+    ("degraded, and the plan lets it count", situation(source=Health.HEALTHY, source_down=False, degraded=Degraded.SOURCE), Policy(), R.REGION_DEGRADED),
+    ("degraded, and down by now", situation(degraded=Degraded.SOURCE), Policy(), R.REGION_DOWN),
+    ("both degraded", situation(source=Health.HEALTHY, source_down=False, degraded=Degraded.BOTH), Policy(), R.BOTH_DEGRADED),
+    ("both degraded, and one down by now", situation(degraded=Degraded.BOTH), Policy(), R.REGION_DOWN),
+    ("degraded, and now we cannot see it", situation(source=Health.UNKNOWN, source_down=False, ours=True, degraded=Degraded.SOURCE), Policy(), R.OBSERVER_FAULT),
+    ("degraded within the cooldown", situation(source=Health.HEALTHY, source_down=False, degraded=Degraded.SOURCE, cooldown_until=NOON + S), Policy(), R.COOLDOWN),
     ("others see it well, but enough see it down", situation(disagreed=True), Policy(), R.REGION_DOWN),
     ("both Regions down", situation(target=U), Policy(), R.BOTH_UNHEALTHY),
     ("both Regions down, a human asks", situation(target=U, manual=True), Policy(), R.BOTH_UNHEALTHY),
@@ -110,7 +117,7 @@ FAILBACKS = [
     ("a no to a failback that needs no yes", back(approval=Approval.REJECTED), AUTOMATIC, R.PRIMARY_SETTLED),
 ]  # fmt: skip
 
-MOVES = {R.REGION_DOWN, R.OPERATOR_ASKED, R.PRIMARY_SETTLED, R.APPROVED}
+MOVES = {R.REGION_DOWN, R.REGION_DEGRADED, R.OPERATOR_ASKED, R.PRIMARY_SETTLED, R.APPROVED}
 # Reasons that the flows give, not the rules (tests/functional reaches each of them).
 BY_THE_FLOWS = {
     R.LOST_THE_CLAIM, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
@@ -166,6 +173,7 @@ def situations() -> Iterator[Situation]:
                     source=source,
                     source_down=down,
                     disagreed=False,
+                    degraded=Degraded.NO,
                     ours=ours,
                     target=target,
                     target_at=NOON if fresh else NOON - 2 * VERIFIED_WITHIN,

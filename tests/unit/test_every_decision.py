@@ -1,7 +1,7 @@
 """Every decision there is: the whole product of what decides, against what the invariants demand of it.
 
 Nothing is sampled: each input takes every value that can make a difference (both sides of each limit and
-the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 774,144
+the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 836,352
 decisions. What must hold is said three times over, none of them in the words of `domain/decision.py`:
 
 - RULES: what each invariant asks of a move. A move breaks none; a hold breaks at least one. So nothing
@@ -31,6 +31,7 @@ from region_failover.domain.decision import (
     decide_failback,
     decide_failover,
 )
+from region_failover.domain.degradation import Degraded
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
@@ -56,6 +57,7 @@ EVERY: Axes = {
     "source_down": (True, False),
     "disagreed": (False, True),
     "ours": (False, True),
+    "degraded": (Degraded.SOURCE, Degraded.BOTH, Degraded.NO),
     "target": (Health.HEALTHY, Health.UNKNOWN, Health.UNHEALTHY),
     "target_at": (NOON - VERIFIED_WITHIN, NOON - VERIFIED_WITHIN - US, NOON + US),
     "settled": (True, False),
@@ -70,10 +72,19 @@ NOT_ASKED: Axes = {"opening": (Opening.OPEN,), "approval": (Approval.APPROVED,)}
 FAILOVERS: Axes = {
     **EVERY,
     "cooldown_until": (NOON, NOON + US),
+    "degraded": (Degraded.NO,),
     "settled": (True,),
     "lags_s": ((0.5, 0.5), (None, None)),
     "opening": (Opening.OPEN, Opening.BLACKOUT),
     "approval": (Approval.APPROVED,),
+}
+# Where a plan leaves a degraded Region: what has nothing to do with it stands still.
+WORN: Axes = {
+    **FAILOVERS,
+    "degraded": EVERY["degraded"],
+    "at_primary": (True,),
+    "lags_s": ((0.5, 0.5),),
+    **NOT_ASKED,
 }
 FAILBACKS: Axes = {
     **EVERY,
@@ -81,6 +92,7 @@ FAILBACKS: Axes = {
     "source_down": (False,),
     "disagreed": (False,),
     "ours": (False,),
+    "degraded": (Degraded.NO,),
     **NOT_ASKED,
 }
 ASKED: Axes = {
@@ -89,6 +101,7 @@ ASKED: Axes = {
     "source_down": (False,),
     "disagreed": (False,),
     "ours": (False,),
+    "degraded": (Degraded.NO,),
     "target": (Health.HEALTHY, Health.UNHEALTHY),
     "target_at": EVERY["target_at"][:2],
     "lags_s": ((0.5, 0.5), (0.5, None)),
@@ -129,6 +142,7 @@ OVER, BACK = decide_failover, decide_failback
 WAYS = (
     Way("failover", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, FAILOVERS),
     Way("failover by hand", OVER, Policy(failover=FailoverMode.MANUAL), False, True, FAILOVERS),
+    Way("failover of the degraded", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, WORN),
     Way("failback", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, FAILBACKS),
     Way("failback by hand", BACK, Policy(failback=FailbackMode.MANUAL), True, True, FAILBACKS),
     Way("failback by the calendar", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, ASKED),
@@ -138,7 +152,15 @@ each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 # By way: the reason of every decision, in the product's order, as one byte each (its place in REASONS).
 REASONS = tuple(Reason)
-MOVES = frozenset({Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED, Reason.APPROVED})
+MOVES = frozenset(
+    {
+        Reason.REGION_DOWN,
+        Reason.REGION_DEGRADED,
+        Reason.OPERATOR_ASKED,
+        Reason.PRIMARY_SETTLED,
+        Reason.APPROVED,
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +199,11 @@ def insists(s: Situation) -> bool:
     return s.manual and s.force
 
 
+def leaves_the_degraded(s: Situation) -> bool:
+    """Return whether the plan lets it count that the Region is degraded, and the other one is not."""
+    return s.degraded is Degraded.SOURCE and not (s.source is Health.UNKNOWN and s.ours)
+
+
 def i1_one_transition_at_a_time(s: Situation, way: Way) -> bool:
     return s.phase is not Phase.MOVING
 
@@ -191,7 +218,7 @@ def i10_our_own_failure_is_no_evidence(s: Situation, way: Way) -> bool:
 
 
 def i11_unknown_is_no_reason(s: Situation, way: Way) -> bool:
-    return way.back or insists(s) or s.source is Health.UNHEALTHY
+    return way.back or insists(s) or leaves_the_degraded(s) or s.source is Health.UNHEALTHY
 
 
 def i12_not_out_of_the_frying_pan(s: Situation, way: Way) -> bool:
@@ -199,7 +226,7 @@ def i12_not_out_of_the_frying_pan(s: Situation, way: Way) -> bool:
 
 
 def i13_the_failure_is_decided(s: Situation, way: Way) -> bool:
-    return way.back or insists(s) or s.source_down
+    return way.back or insists(s) or leaves_the_degraded(s) or s.source_down
 
 
 def i14_replication_is_known_and_below_the_limit(s: Situation, way: Way) -> bool:
@@ -290,6 +317,10 @@ def test_each_way_has_moves_and_holds(way: Way, decided: dict[str, bytes]) -> No
 Claim = Callable[[Situation, Way], bool]
 MEANS: dict[Reason, Claim] = {
     Reason.REGION_DOWN: lambda s, way: not s.manual and s.source is Health.UNHEALTHY and s.source_down,
+    Reason.REGION_DEGRADED: lambda s, way: (
+        leaves_the_degraded(s) and not s.manual and not (s.source is Health.UNHEALTHY and s.source_down)
+    ),
+    Reason.BOTH_DEGRADED: lambda s, way: s.degraded is Degraded.BOTH and not way.back,
     Reason.OPERATOR_ASKED: lambda s, way: s.manual,
     Reason.PRIMARY_SETTLED: lambda s, way: not (s.manual or way.asks) and s.settled and not s.at_primary,
     Reason.PAUSED: lambda s, way: s.paused and not s.manual,
@@ -359,6 +390,7 @@ WORSE_BOTH = (
     "opening",
     "approval",
     "moves_of_the_day",
+    "degraded",
 )
 WORSE: dict[bool, tuple[tuple[str, int, int], ...]] = {
     back: (
@@ -436,7 +468,9 @@ def test_a_failback_does_not_ask_what_else_is_known_of_the_region_it_leaves(
 ) -> None:
     for way in (way for way in WAYS if way.back):
         for number in range(0, way.size, 61):
-            found = replace(way.situation(number), source_down=True, disagreed=True, ours=True)
+            found = replace(
+                way.situation(number), source_down=True, disagreed=True, ours=True, degraded=Degraded.BOTH
+            )
             assert way.decide(found, way.policy).reason is REASONS[decided[way.name][number]]
 
 
@@ -463,4 +497,4 @@ def test_the_product_is_numbered_as_it_is_made(way: Way) -> None:
 
 
 def test_the_product_is_as_large_as_it_says() -> None:
-    assert sum(way.size for way in WAYS) == 774_144
+    assert sum(way.size for way in WAYS) == 836_352

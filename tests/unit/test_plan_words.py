@@ -10,7 +10,15 @@ import pytest
 
 from region_failover.domain.body import ANY, Body
 from region_failover.domain.errors import PlanError
-from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Policy, Sampling
+from region_failover.domain.plan import (
+    Degradation,
+    DegradationMode,
+    FailbackMode,
+    FailoverMode,
+    Plan,
+    Policy,
+    Sampling,
+)
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.window import DAYS, Once, Weekly
 from tests.fakes import PLAN_TEXT, ZONE
@@ -44,7 +52,7 @@ WIN, OUT = "policy.failback_window[0].", "policy.failback_blackout[0]."
 READ = [
     ('name = "orders"\n[', "[", "name: missing; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
     ('name = "orders"\n[', 'name = "Orders"\n[', "name: 'Orders' is not valid; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
-    ("[policy]", "[polocy]", "polocy: unknown key; allowed: name, regions, policy, sampling, check, switch"),
+    ("[policy]", "[polocy]", "polocy: unknown key; allowed: name, regions, policy, sampling, degradation, check, switch"),
     ('"us-east-1"\nstandby', '"useast1"\nstandby', "regions.primary: 'useast1' is not valid; allowed: a Region name such as \"us-east-1\""),
     ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
     ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
@@ -63,6 +71,8 @@ READ = [
     (DYNAMODB, BLACKOUT.replace('"2026-11-27 00:00"', '"Friday"'), OUT + "from: 'Friday' is not valid; allowed: a date and time such as \"2026-11-27 00:00\", or a time of day such as \"02:00\""),
     (DYNAMODB, BLACKOUT.replace('"2026-12-01 00:00"', '"2026-11-27 00:00"'), OUT + "to: '2026-11-27 00:00' is not after 'from'; allowed: a date and time such as \"2026-11-27 00:00\", after 'from'"),
     (DYNAMODB, BLACKOUT + 'days = ["fri"]\n', OUT + "days: unknown key; allowed: from, to, timezone"),
+    ("[[check.dynamodb]]", "[degradation]\naction = \"panic\"\n[[check.dynamodb]]", "degradation.action: 'panic' is not valid; allowed: \"notify\", \"failover\""),
+    ("[[check.dynamodb]]", "[degradation]\nslow = 1\n[[check.dynamodb]]", "degradation.slow: unknown key; allowed: action, over, percentile, slower_than, at_least, errors"),
     ("[[check.dynamodb]]", "[sampling]\nfast = 1\n[[check.dynamodb]]", "sampling.fast: unknown key; allowed: every, quick_every, timeout, needed, window, confirm_for"),
     (HTTP, HTTP + 'json = "status"\n', "check.http[0].equals: missing; allowed: both, such as json = \"status\" and equals = \"ok\""),
     (HTTP, HTTP + 'equals = "ok"\n', "check.http[0].json: missing; allowed: both, such as json = \"status\" and equals = \"ok\""),
@@ -173,8 +183,9 @@ def test_a_url_with_a_user_or_a_password_is_refused(user: str) -> None:
 
 
 def within(section: str, key: str, value: str) -> str:
-    """Return the example with this key of [policy], [sampling] or the only table of its kind set."""
-    lines = PLAN_TEXT.replace("[[check.dynamodb]]", "[sampling]\n[[check.dynamodb]]", 1).splitlines()
+    """Return the example with this key of [policy], [sampling], [degradation] or the only table of its kind set."""
+    more = "[sampling]\n[degradation]\n[[check.dynamodb]]"
+    lines = PLAN_TEXT.replace("[[check.dynamodb]]", more, 1).splitlines()
     start = lines.index(section)
     rest = [line for line in lines[start + 1 :]]
     end = next((n for n, line in enumerate(rest) if line.startswith("[")), len(rest))
@@ -183,7 +194,7 @@ def within(section: str, key: str, value: str) -> str:
 
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
-POLICY, SAMPLING = "[policy]", "[sampling]"
+POLICY, SAMPLING, WORN = "[policy]", "[sampling]", "[degradation]"
 # (section, key, where it is read back, lowest, highest, just below, just above)
 LIMITS = [
     (POLICY, "healthy_for", "policy.healthy_for", ('"1s"', SECOND), ('"1d"', DAY), '"999ms"', '"86401s"'),
@@ -198,6 +209,11 @@ LIMITS = [
     (SAMPLING, "confirm_for", "sampling.confirm_for", ('"0s"', 0 * SECOND), ('"1h"', 60 * MINUTE), None, '"3601s"'),
     (SAMPLING, "window", "sampling.window", ("1", 1), ("20", 20), "0", "21"),
     (SAMPLING, "needed", "sampling.needed", ("1", 1), ("5", 5), "0", "6"),
+    (WORN, "over", "degradation.over", ('"2m"', 2 * MINUTE), ('"30m"', 30 * MINUTE), '"119s"', '"1801s"'),
+    (WORN, "percentile", "degradation.percentile", ("50", 50), ("99", 99), "49", "100"),
+    (WORN, "slower_than", "degradation.slower_than", ("2", 2), ("100", 100), "1", "101"),
+    (WORN, "at_least", "degradation.at_least", ('"10ms"', SECOND / 100), ('"10s"', 10 * SECOND), '"9ms"', '"10001ms"'),
+    (WORN, "errors", "degradation.errors", ("1", 1), ("100", 100), "0", "101"),
     ("[[check.http]]", "status", "http.status", ("200", 200), ("299", 299), "199", "300"),
     ("[[switch.route53_record]]", "ttl", "route53.ttl", ("0", 0), ("2147483647", 2**31 - 1), "-1", "2147483648"),
     ("[[switch.linode_record]]", "domain_id", "linode.domain_id", ("1", 1), ("9007199254740992", 2**53), "0", "9007199254740993"),
@@ -256,6 +272,14 @@ def test_what_a_plan_does_not_say_is_as_documented() -> None:
         needed=3,
         window=5,
         confirm_for=60 * SECOND,
+    )
+    assert plan.degradation == Degradation(
+        action=DegradationMode.NOTIFY,
+        over=10 * MINUTE,
+        percentile=75,
+        slower_than=3,
+        at_least=SECOND / 2,
+        errors=25,
     )
     assert plan.http_checks[0].status == 200
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
@@ -20,6 +22,7 @@ from region_failover.adapters.environment import (
     read_settings,
     read_vantage_settings,
 )
+from region_failover.adapters.keys import OperatorKeys
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
 from region_failover.adapters.parameters import Parameters
@@ -30,12 +33,14 @@ from region_failover.adapters.secret import Secret
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
-from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTime
+from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTime, RegionFailoverError
 from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import Trigger, read_triggers
+from region_failover.domain.web import Response, is_request, read_request, with_links, write_response
 from region_failover.ports import Eyes, LinodeDns, LinodeRecordState, Ports
 from region_failover.service.operator import handle_operation
+from region_failover.service.page import PAGE_KEY, handle_request
 from region_failover.service.record import Deadline
 from region_failover.service.vantage import handle_vantage
 
@@ -100,6 +105,21 @@ class Application:
 
         plans = self._within(work, event, context)
         return {"refused": refused[0]} if refused else {"plans": plans}
+
+    def answer(self, event: Any, context: Context) -> dict[str, object]:
+        """Answer an invocation by a human, or a request to the function's URL."""
+        return self._serve(event, context) if is_request(event) else self.operate(event, context)
+
+    def _serve(self, event: Any, context: Context) -> dict[str, object]:
+        def work(ports: Ports, deadline: Deadline) -> Answer:
+            try:
+                request = read_request(event)
+                response = handle_request(ports, self.plans, request, _keys(self.settings), deadline)
+            except MalformedEvent as error:
+                response = Response(HTTPStatus.BAD_REQUEST, str(error), "text/plain; charset=utf-8")
+            return [write_response(response)]
+
+        return self._within(work, event, context)[0]
 
     def _within(self, work: Callable[[Ports, Deadline], Answer], event: Any, context: Context) -> Answer:
         return _within(self.service, self.logger, self.ports, work, event, context)
@@ -200,9 +220,33 @@ def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
         linode=_LazyLinode(settings, clock),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
-        notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn),
+        notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn, _links(settings)),
         meter=PowertoolsMeter(service, logger),
     )
+
+
+@lru_cache
+def _keys(settings: Settings) -> OperatorKeys:
+    return OperatorKeys(
+        lambda: client("secretsmanager", settings.region, CONTROL), settings.operator_secret_arn
+    )
+
+
+def _links(settings: Settings) -> Callable[[str], str]:
+    """Return what completes a notice's text: a page's address, where there is a page.
+
+    A notice goes out also where the key cannot be read (I22): without the page's line.
+    """
+
+    def complete(text: str) -> str:
+        if not settings.operator_url or with_links(text, "", "") == text:
+            return with_links(text, "", "")
+        try:
+            return with_links(text, settings.operator_url, _keys(settings)()[PAGE_KEY])
+        except RegionFailoverError:
+            return with_links(text, "", "")
+
+    return complete
 
 
 class _LazyLinode:

@@ -51,6 +51,8 @@ class Settings:
     linode_url: str
     maximum_event_age: timedelta
     sample_queue: str = ""
+    operator_url: str = ""
+    operator_secret_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         linode_url=url,
         maximum_event_age=timedelta(seconds=int(age)),
         sample_queue=found.get("SAMPLE_QUEUE_URL", ""),
+        operator_url=found.get("OPERATOR_URL", ""),
+        operator_secret_arn=found.get("OPERATOR_SECRET_ARN", ""),
     )
 
 

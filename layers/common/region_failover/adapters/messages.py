@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from region_failover.adapters.symptoms import remote
@@ -41,13 +41,14 @@ class EventBus:
 class Topic:
     """Implements ports.Notifier."""
 
-    def __init__(self, client: Any, arn: str) -> None:
-        """Publish to this topic."""
+    def __init__(self, client: Any, arn: str, complete: Callable[[str], str] = lambda text: text) -> None:
+        """Publish to this topic; `complete` puts in what the record must not hold: a page's address."""
         self._client = client
         self._arn = arn
+        self._complete = complete
 
     @remote
     def publish(self, subject: str, text: str) -> None:
         """Publish a notification."""
         plain = subject.encode("ascii", "replace").decode().replace("\n", " ")[:SUBJECT_LENGTH]
-        self._client.publish(TopicArn=self._arn, Subject=plain, Message=text)
+        self._client.publish(TopicArn=self._arn, Subject=plain, Message=self._complete(text))

@@ -13,6 +13,7 @@ from typing import Any
 
 from region_failover.domain.approval import Approval
 from region_failover.domain.decision import Situation
+from region_failover.domain.degradation import Degraded
 from region_failover.domain.state import (
     Answer,
     Direction,
@@ -26,7 +27,7 @@ from region_failover.domain.state import (
     StepStatus,
     Transition,
 )
-from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.verdict import Health, HealthRecord, Minute, RegionHealth
 from region_failover.domain.window import Opening
 
 
@@ -103,6 +104,7 @@ def load_situation(found: Mapping[str, Any]) -> Situation:
             "lags_s": (there, back),
             "opening": Opening(found["opening"]),
             "approval": Approval(found["approval"]),
+            "degraded": Degraded(found.get("degraded", Degraded.NO)),
         }
     )
 
@@ -174,4 +176,10 @@ def _region_health(found: dict[str, Any]) -> RegionHealth:
         recent=tuple(Health(health) for health in found["recent"]),
         why=found["why"],
         ours=found.get("ours", False),
+        usual_s=found.get("usual_s", 0.0),
+        minutes=tuple(_minute(minute) for minute in found.get("minutes", ())),
     )
+
+
+def _minute(found: dict[str, Any]) -> Minute:
+    return Minute(**{**_known(Minute, found), "at": datetime.fromisoformat(found["at"])})

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from region_failover.domain.approval import Approval
+from region_failover.domain.degradation import Degraded
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
 from region_failover.domain.state import VERIFIED_WITHIN, Phase
 from region_failover.domain.verdict import Health
@@ -28,6 +29,7 @@ class Reason(StrEnum):
 
     # moves
     REGION_DOWN = "region-down"
+    REGION_DEGRADED = "region-degraded"
     OPERATOR_ASKED = "operator-asked"
     PRIMARY_SETTLED = "primary-settled"
     APPROVED = "approved"
@@ -50,6 +52,7 @@ class Reason(StrEnum):
     OBSERVER_FAULT = "observer-fault"
     EVIDENCE_INCOMPLETE = "evidence-incomplete"
     BOTH_UNHEALTHY = "both-unhealthy"
+    BOTH_DEGRADED = "both-degraded"
     FAILOVER_IS_MANUAL = "failover-is-manual"
     # holds of a failback
     AT_PRIMARY = "at-primary"
@@ -73,6 +76,7 @@ LOUD = frozenset(
         Reason.OBSERVER_FAULT,
         Reason.VANTAGE_POINTS_DISAGREE,
         Reason.BOTH_UNHEALTHY,
+        Reason.BOTH_DEGRADED,
         Reason.TARGET_NOT_VERIFIED,
         Reason.NEEDS_OPERATOR,
         Reason.BUDGET_SPENT,
@@ -91,7 +95,8 @@ class Situation:
 
     `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
     the verdict over the recorded samples of all vantage points; `disagreed`: more of the others see the
-    source well than down; `moves_of_the_day`: automatic transitions begun within the last 24
+    source well than down; `degraded`: what the plan lets count of Regions that are slow or fail now and
+    then; `moves_of_the_day`: automatic transitions begun within the last 24
     hours; `settled`: the target was continuously healthy for `healthy_for`; `lags_s`: replication each way in
     seconds, None = not measured; `ours`: a check of the source failed by our own fault; `opening`: what the
     plan's calendar says to a failback now; `approval`: where a human's word to it stands.
@@ -109,6 +114,7 @@ class Situation:
     source_down: bool
     disagreed: bool
     ours: bool
+    degraded: Degraded
     target: Health
     target_at: datetime
     settled: bool
@@ -143,6 +149,8 @@ def move(reason: Reason) -> Decision:
 def decide_failover(situation: Situation, policy: Policy) -> Decision:
     """Return MOVE only off a Region that is decidedly down, or by a human's word, onto a verified one.
 
+    A degraded one is left, too, where the plan says so, unless the other is degraded as well.
+
     A human bypasses the policy, the cooldown and the pause, and with `force` the evidence against the
     source; never the verification of the target and never an open transition (I5, I1).
     """
@@ -151,7 +159,7 @@ def decide_failover(situation: Situation, policy: Policy) -> Decision:
         or (None if situation.force and situation.manual else _source_not_down(situation))
         or _not_allowed(situation, policy, policy.failover is FailoverMode.MANUAL, Reason.FAILOVER_IS_MANUAL)
         or _target_not_verified(situation)
-        or move(Reason.OPERATOR_ASKED if situation.manual else Reason.REGION_DOWN)
+        or move(_why_away(situation))
     )
 
 
@@ -183,7 +191,20 @@ def _not_free(situation: Situation) -> Decision | None:
     return None
 
 
+def _is_down(situation: Situation) -> bool:
+    return situation.source is Health.UNHEALTHY and situation.source_down
+
+
+def _why_away(situation: Situation) -> Reason:
+    if situation.manual:
+        return Reason.OPERATOR_ASKED
+    return Reason.REGION_DOWN if _is_down(situation) else Reason.REGION_DEGRADED
+
+
 def _source_not_down(situation: Situation) -> Decision | None:
+    blind = situation.source is Health.UNKNOWN and situation.ours
+    if situation.degraded is not Degraded.NO and not _is_down(situation) and not blind:
+        return hold(Reason.BOTH_DEGRADED) if situation.degraded is Degraded.BOTH else None
     if situation.source is Health.HEALTHY:
         return hold(Reason.ACTIVE_HEALTHY)
     if situation.source is Health.UNKNOWN:

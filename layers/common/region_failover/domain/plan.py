@@ -98,6 +98,30 @@ class Sampling:
     confirm_for: timedelta = timedelta(seconds=60)
 
 
+class DegradationMode(StrEnum):
+    """What follows when the active Region is degraded (`domain/degradation.py`)."""
+
+    NOTIFY = "notify"
+    FAILOVER = "failover"
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """When a Region that is not down counts as degraded, and what follows then.
+
+    `over`: the time that is looked at; the samples' `percentile` of that time must not take more than
+    `slower_than` times as long as is usual, nor less than `at_least`; `errors`: percent of the samples of
+    that time that fail, wholly or in part.
+    """
+
+    action: DegradationMode = DegradationMode.NOTIFY
+    over: timedelta = timedelta(minutes=10)
+    percentile: int = 75
+    slower_than: int = 3
+    at_least: timedelta = timedelta(milliseconds=500)
+    errors: int = 25
+
+
 @dataclass(frozen=True, slots=True)
 class DynamoDbCheck:
     """The table answers a data-plane read in a Region."""
@@ -172,6 +196,7 @@ class Plan:
     route53_records: tuple[Route53Record, ...]
     linode_records: tuple[LinodeRecord, ...]
     ssm_parameters: tuple[SsmParameter, ...]
+    degradation: Degradation = Degradation()
 
     def zones(self) -> dict[str, tuple[Route53Record, ...]]:
         """Return the records by hosted zone, in the plan's order."""

@@ -25,7 +25,7 @@ from region_failover.domain.plan import (
     Route53Record,
     SsmParameter,
 )
-from region_failover.domain.policy_file import read_policy, read_sampling
+from region_failover.domain.policy_file import read_degradation, read_policy, read_sampling
 from region_failover.domain.toml_table import Table
 from region_failover.domain.zone import canonical
 
@@ -68,7 +68,7 @@ def parse_plan(text: str, file: str) -> Plan:
 
 
 def _plan(top: Table) -> Plan:
-    top.only("name", "regions", "policy", "sampling", "check", "switch")
+    top.only("name", "regions", "policy", "sampling", "degradation", "check", "switch")
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
     checks.only("dynamodb", "http")
@@ -78,6 +78,7 @@ def _plan(top: Table) -> Plan:
         regions=regions,
         policy=read_policy(top.table("policy")),
         sampling=read_sampling(top.table("sampling")),
+        degradation=read_degradation(top.table("degradation")),
         dynamodb_checks=checks.tables("dynamodb", _dynamodb_check),
         http_checks=checks.tables("http", _http_check),
         route53_records=switches.tables("route53_record", _route53_record),

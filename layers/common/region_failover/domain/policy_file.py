@@ -1,4 +1,4 @@
-"""Read a plan's [policy] and [sampling]: when traffic may move, and how evidence is gathered."""
+"""Read a plan's [policy], [sampling] and [degradation]: when traffic may move, and upon which evidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from region_failover.domain.brakes import MOVES_KEPT
-from region_failover.domain.plan import FailbackMode, FailoverMode, Policy, Sampling
+from region_failover.domain.degradation import KEPT
+from region_failover.domain.plan import (
+    Degradation,
+    DegradationMode,
+    FailbackMode,
+    FailoverMode,
+    Policy,
+    Sampling,
+)
 from region_failover.domain.toml_table import Table
 from region_failover.domain.window import DAYS, Once, Span, Weekly
 
@@ -62,6 +70,20 @@ def read_sampling(table: Table) -> Sampling:
         needed=table.whole("needed", 1, window, min(default.needed, window)),
         window=window,
         confirm_for=table.duration("confirm_for", default.confirm_for, 0 * SECOND, 60 * MINUTE),
+    )
+
+
+def read_degradation(table: Table) -> Degradation:
+    """Return what [degradation] says."""
+    table.only("action", "over", "percentile", "slower_than", "at_least", "errors")
+    default = Degradation()
+    return Degradation(
+        action=table.choice("action", default.action, {mode.value: mode for mode in DegradationMode}),
+        over=table.duration("over", default.over, 2 * MINUTE, KEPT),
+        percentile=table.whole("percentile", 50, 99, default.percentile),
+        slower_than=table.whole("slower_than", 2, 100, default.slower_than),
+        at_least=table.duration("at_least", default.at_least, SECOND / 100, 10 * SECOND),
+        errors=table.whole("errors", 1, 100, default.errors),
     )
 
 

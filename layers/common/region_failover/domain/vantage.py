@@ -27,6 +27,11 @@ from region_failover.domain.verdict import (
 # A vantage point samples every 15 s: what it saw before its last two samples, and the way here, is over.
 RECENTLY = timedelta(seconds=45)
 
+# External monitors report by webhook, when something changes and not all the time: what fails is believed for
+# longer, what is well is not. They confirm by themselves before they report: one report is enough.
+MONITOR_PREFIX = "monitor-"
+MONITORS_RECENTLY = timedelta(minutes=5)
+
 # So often a view that says nothing new is written down: well within the time for which it is evidence.
 REFRESH = timedelta(seconds=20)
 
@@ -52,7 +57,7 @@ def judge(record: HealthRecord, region: str, sampling: Sampling, now: datetime) 
     """Return the verdict on a Region; it is never down on the word of others alone."""
     own = record.regions.get(region)
     views = dict(recent_views(record, region, now))
-    against = tuple(name for name, view in views.items() if has_failed(view, sampling))
+    against = tuple(name for name, view in views.items() if _is_against(name, view, sampling))
     well = tuple(name for name, view in views.items() if view.health is Health.HEALTHY)
     if own is None or not has_failed(own, sampling):
         return Verdict(False, against, well)
@@ -61,12 +66,23 @@ def judge(record: HealthRecord, region: str, sampling: Sampling, now: datetime) 
     return Verdict(agreed or alone, against, well)
 
 
+def _is_against(name: str, view: RegionHealth, sampling: Sampling) -> bool:
+    if name.startswith(MONITOR_PREFIX):
+        return view.health is Health.UNHEALTHY
+    return has_failed(view, sampling)
+
+
 def recent_views(record: HealthRecord, region: str, now: datetime) -> Iterator[tuple[str, RegionHealth]]:
     """Yield what other vantage points have seen of a Region just now, by their names."""
     for name, regions in sorted(record.views.items()):
         view = regions.get(region)
-        if view is not None and is_recent(view.last_at, now, RECENTLY):
+        if view is not None and is_recent(view.last_at, now, _limit(name, view)):
             yield name, view
+
+
+def _limit(name: str, view: RegionHealth) -> timedelta:
+    failed = name.startswith(MONITOR_PREFIX) and view.health is Health.UNHEALTHY
+    return MONITORS_RECENTLY if failed else RECENTLY
 
 
 def is_news(record: HealthRecord | None, vantage: str, samples: Mapping[str, Sample]) -> bool:

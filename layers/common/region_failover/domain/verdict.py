@@ -36,12 +36,13 @@ MAX_GAP = timedelta(seconds=150)
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check in one Region: `symptom` None means answered well."""
+    """One check in one Region: `symptom` None means answered well, within `took_s` where measured."""
 
     region: str
     evidence: Evidence
     name: str
     symptom: Symptom | None = None
+    took_s: float | None = None
 
     def __str__(self) -> str:
         """Return 'name: symptom' for humans."""
@@ -50,13 +51,18 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One round of checks in one Region. `ours`: at least one check failed through our own fault."""
+    """One round of checks in one Region.
+
+    `ours`: at least one check failed through our own fault; `latency_s`: the slowest answer, 0 where none was
+    measured.
+    """
 
     region: str
     at: datetime
     health: Health
     ours: bool = False
     why: str = ""
+    latency_s: float = 0.0
 
 
 def assess(results: Sequence[CheckResult], at: datetime) -> dict[str, Sample]:
@@ -78,7 +84,8 @@ def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: 
     ours = cut_off or any(r.symptom and blame(r.symptom) is Blame.OURS for r in bad)
     why = "; ".join(str(result) for result in bad)
     if not bad:
-        return Sample(region, at, Health.HEALTHY)
+        slowest = max((r.took_s for r in results if r.took_s is not None), default=0.0)
+        return Sample(region, at, Health.HEALTHY, latency_s=slowest)
     if cut_off:
         return Sample(region, at, Health.UNKNOWN, ours=True, why=f"nothing answers in any Region: {why}")
     if len(theirs) >= KINDS_NEEDED:
@@ -87,12 +94,23 @@ def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: 
 
 
 @dataclass(frozen=True, slots=True)
+class Minute:
+    """A minute in which samples were slow or bad, of those written down (`domain/degradation.py`)."""
+
+    at: datetime
+    slow: int = 0
+    bad: int = 0
+    seen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RegionHealth:
     """What the samples of one Region add up to; bounded, however long it runs.
 
     `since`: when the present unbroken run of equal samples began; `last_at`: the newest sample;
     `recent`: the newest samples' health, at most the plan's window, oldest first;
-    `ours`: a check of the newest sample failed through our own fault.
+    `ours`: a check of the newest sample failed through our own fault; `usual_s`: what a sample usually
+    takes; `minutes`: those in which samples were slow or bad.
     """
 
     health: Health
@@ -101,6 +119,8 @@ class RegionHealth:
     recent: tuple[Health, ...]
     why: str = ""
     ours: bool = False
+    usual_s: float = 0.0
+    minutes: tuple[Minute, ...] = ()
 
     def lasted(self) -> timedelta:
         """Return for how long the present run has been seen to last."""
@@ -154,8 +174,8 @@ class HealthRecord:
     """What is known of both Regions of a plan, and of the replication between them.
 
     `lags`: seconds from writing to seeing an item on the other side, by 'writer>reader'; a pair that was
-    not measured in the newest round is absent, and absent means unknown; `views`: what other vantage points
-    see, by their names and by Region (`domain/vantage.py`).
+    not measured in the newest full round is absent, and absent means unknown; `views`: what other vantage
+    points see, by their names and by Region (`domain/vantage.py`).
     """
 
     plan: str
@@ -168,12 +188,16 @@ class HealthRecord:
 def add_round(
     record: HealthRecord,
     samples: Iterable[Sample],
-    lags: Mapping[str, float],
+    lags: Mapping[str, float] | None,
     window: int,
     now: datetime,
 ) -> HealthRecord:
-    """Return the record with one more round of samples, and with the lags that this round measured."""
+    """Return the record with one more round of samples, and with the lags that this round measured.
+
+    `lags` None: this round was a glance, which measures none; those of the last full round stay.
+    """
     regions = dict(record.regions)
     for sample in samples:
         regions[sample.region] = add_sample(regions.get(sample.region), sample, window, now)
-    return replace(record, version=record.version + 1, regions=regions, lags=dict(lags))
+    following = replace(record, version=record.version + 1, regions=regions)
+    return following if lags is None else replace(following, lags=dict(lags))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from region_failover.domain.approval import approval_of
 from region_failover.domain.brakes import moves_of_the_day
 from region_failover.domain.codec import flat
 from region_failover.domain.decision import LOUD, Decision, Reason, Situation
+from region_failover.domain.degradation import degraded, is_degraded
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
@@ -25,7 +28,6 @@ def situation_of(
     target = plan.regions.other(state.active)
     now = ports.clock.now()
     verdict = judge(known, state.active, plan.sampling, now)
-    doubted = any(view.health is Health.UNHEALTHY for _, view in recent_views(known, target, now))
     return Situation(
         now=now,
         at_primary=state.active == plan.regions.primary,
@@ -39,9 +41,10 @@ def situation_of(
         source_down=verdict.down,
         disagreed=verdict.disagreed,
         ours=seen.samples[state.active].ours,
+        degraded=degraded(known, state.active, plan, now),
         target=seen.samples[target].health,
         target_at=seen.at,
-        settled=is_settled(known.regions.get(target), now, plan.policy.healthy_for) and not doubted,
+        settled=_is_settled(plan, known, target, now),
         lags_s=(
             seen.lags.get(pair(state.active, target)),
             seen.lags.get(pair(target, state.active)),
@@ -49,6 +52,14 @@ def situation_of(
         approval=approval_of(plan, state, now),
         opening=opening(plan.policy.failback_windows, plan.policy.failback_blackouts, now),
     )
+
+
+def _is_settled(plan: Plan, known: HealthRecord, region: str, now: datetime) -> bool:
+    """Return whether a Region has been well for long enough, to everybody who has looked just now."""
+    health = known.regions.get(region)
+    doubted = any(view.health is Health.UNHEALTHY for _, view in recent_views(known, region, now))
+    well = is_settled(health, now, plan.policy.healthy_for)
+    return well and not doubted and not is_degraded(health, plan, now)
 
 
 def record(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from region_failover.domain.degradation import mark
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import is_ahead
@@ -31,7 +32,7 @@ class Observation:
 
     A lag is how long an item written in this round took to be seen on the other side (or, where it was not
     seen in time, the age of the newest that was); an age is that of the newest item seen, also of a Region
-    that could not write in this round: at a failover, the estimated loss.
+    that could not write in this round: at a failover, the estimated loss. `full`: a glance measures neither.
     """
 
     at: datetime
@@ -39,6 +40,7 @@ class Observation:
     results: tuple[CheckResult, ...]
     lags: Mapping[str, float]
     ages: Mapping[str, float]
+    full: bool = True
 
     @property
     def healths(self) -> dict[str, str]:
@@ -61,7 +63,7 @@ def glance(eyes: Eyes, plan: Plan) -> Observation:
     """
     at = eyes.clock.now()
     results = _run_checks(eyes, plan, at, beat=False)
-    return Observation(at, assess(results, at), tuple(results), {}, {})
+    return Observation(at, assess(results, at), tuple(results), {}, {}, full=False)
 
 
 def observe(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
@@ -77,8 +79,10 @@ def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord
     """Add a round to the plan's health record; raise StateUnavailable where the table is out of reach."""
 
     def with_round(known: HealthRecord) -> HealthRecord:
-        samples, window = observation.samples.values(), plan.sampling.window
-        return add_round(known, samples, observation.lags, window, ports.clock.now())
+        samples = observation.samples.values()
+        lags = observation.lags if observation.full else None
+        following = add_round(known, samples, lags, plan.sampling.window, ports.clock.now())
+        return mark(following, samples, plan.degradation)
 
     return update_health(ports, plan, with_round)
 
@@ -121,11 +125,24 @@ def _run_checks(eyes: Eyes, plan: Plan, at: datetime, *, beat: bool) -> list[Che
             *_endpoint_checks(eyes, plan, region),
         )
     ]
-    answers = eyes.together([call for *_, call in checks], plan.sampling.timeout)
+    calls = [partial(_timed, eyes, call) for *_, call in checks]
+    answers = eyes.together(calls, plan.sampling.timeout)
     return [
-        CheckResult(region, evidence, name, _symptom(answer))
+        CheckResult(region, evidence, name, _symptom(answer), _took(name, answer))
         for (region, evidence, name, _), answer in zip(checks, answers, strict=True)
     ]
+
+
+def _timed(eyes: Eyes, call: Callable[[], None]) -> float:
+    """Make a call; return how many seconds it took."""
+    began = eyes.clock.now()
+    call()
+    return (eyes.clock.now() - began).total_seconds()
+
+
+def _took(name: str, answer: object) -> float | None:
+    """Return how long a check took; a heartbeat's does not count, because a glance has none."""
+    return answer if isinstance(answer, float) and name != HEARTBEAT else None
 
 
 def _table_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:

@@ -21,12 +21,13 @@ from region_failover.domain.cadence import (
     is_watched,
     offsets,
 )
+from region_failover.domain.degradation import Degraded, degraded, describe, has_to_be_told, is_degraded
 from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import DegradationMode, Plan
 from region_failover.domain.state import Direction, Phase, PlanState, is_recent
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
 from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
-from region_failover.domain.verdict import Health, HealthRecord
+from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
 from region_failover.ports import Eyes, Ports
 from region_failover.service.dispatch import all_or_first_error, for_each_plan, refuse_others
 from region_failover.service.observe import Observation, glance, look, remember, update_health
@@ -154,7 +155,7 @@ class _Run:
         ports = self.ports
         if before is not None and is_calm(before, plan.regions, ports.clock.now()):
             observation = glance(ports, plan)
-            if _is_well(observation):
+            if not _has_to_be_told(plan, observation, before):
                 return {**_summary(plan, observation), "clear": True}, before
         else:
             observation = look(ports, plan)
@@ -169,9 +170,10 @@ class _Run:
             ports.meter.measure(plan.name, _metrics(plan, observation, active, down))
         if state is not None:
             _tell_what_was_seen(ports, plan, state, after, down)
-        news = before is None or not judge(before, active, plan.sampling, observation.at).down
-        if down and news and plan.name not in self.announced:
-            _announce(ports, plan, state, active, observation.samples[active].why, observation.at)
+        why = _why_to_look(plan, after, active, observation.at)
+        news = before is None or not _why_to_look(plan, before, active, observation.at)
+        if why and news and plan.name not in self.announced:
+            _announce(ports, plan, state, active, why, observation.at)
             self.announced.add(plan.name)
         clear = _is_well(observation) or is_decided(after, plan.regions, plan.sampling)
         return {**_summary(plan, observation), "clear": clear, "active": active, "down": down}, after
@@ -182,6 +184,25 @@ def _pause(plan: Plan, clear: bool) -> timedelta | None:
     if not clear:
         return plan.sampling.quick_every
     return None if is_spread(plan.sampling) else plan.sampling.every
+
+
+def _why_to_look(plan: Plan, known: HealthRecord | None, active: str, now: datetime) -> str:
+    """Return why the failover function is to look at the active Region, '' where it need not."""
+    health = known.regions.get(active) if known else None
+    if known is None or health is None:
+        return ""
+    if judge(known, active, plan.sampling, now).down:
+        return health.why
+    if degraded(known, active, plan, now) is Degraded.NO:
+        return ""
+    return f"degraded: {describe(health, plan, now)}"
+
+
+def _has_to_be_told(plan: Plan, seen: Observation, known: HealthRecord) -> bool:
+    return any(
+        has_to_be_told(known.regions.get(region), sample, plan.degradation)
+        for region, sample in seen.samples.items()
+    )
 
 
 def _is_well(seen: Observation) -> bool:
@@ -209,10 +230,10 @@ def _hear(ports: Ports, plan: Plan, report: Trigger) -> Summary:
     )
     state = load_state(ports, plan)
     active = state.active if state else plan.regions.primary
-    verdict = judge(after, active, plan.sampling, now)
-    if verdict.down and not judge(before, active, plan.sampling, now).down:
-        _announce(ports, plan, state, active, after.regions[active].why, now)
-    return {**summary, "active": active, "down": verdict.down}
+    why = _why_to_look(plan, after, active, now)
+    if why and not _why_to_look(plan, before, active, now):
+        _announce(ports, plan, state, active, why, now)
+    return {**summary, "active": active, "down": judge(after, active, plan.sampling, now).down}
 
 
 def _metrics(plan: Plan, seen: Observation, active: str, down: bool) -> Mapping[str, float]:
@@ -242,6 +263,9 @@ def _tell_what_was_seen(
             f"{state.active}, the active Region of {plan.name}, has failed without a break since"
             f" {active.since.isoformat()}.\nSeen: {active.why}\nThe failover function is asked to look.",
         )
+    for region, health in regions.items():
+        if not down and is_degraded(health, plan, ports.clock.now()):
+            _tell_degraded(ports, plan, region, health)
     blind = [r for r in regions.items() if list(r[1].recent).count(Health.UNKNOWN) >= plan.sampling.needed]
     why = "; ".join(f"{region}: {health.why}" for region, health in blind)
     if any(health.ours for _, health in blind):
@@ -254,6 +278,22 @@ def _tell_what_was_seen(
             f"[{plan.name}] one kind of evidence fails, the other does not",
             f"That alone moves nothing; somebody should look at the application.\n{why}",
         )
+
+
+def _tell_degraded(ports: Ports, plan: Plan, region: str, health: RegionHealth) -> None:
+    leaves = plan.degradation.action is DegradationMode.FAILOVER
+    tell(
+        ports,
+        plan,
+        f"degraded {region}",
+        f"[{plan.name}] {region} is degraded",
+        f"{region} of {plan.name} answers, but not as usual: {describe(health, plan, ports.clock.now())}.\n"
+        + (
+            "The plan leaves a degraded Region, if the other one is well."
+            if leaves
+            else "Nothing is moved for that: the plan's [degradation] says so. Look at the application."
+        ),
+    )
 
 
 def tell_observer_fault(ports: Ports, plan: Plan, why: str) -> None:

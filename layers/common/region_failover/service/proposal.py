@@ -17,6 +17,7 @@ from region_failover.domain.errors import NotAnswerable
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Answer, PlanState, Proposal
 from region_failover.domain.verdict import HealthRecord
+from region_failover.domain.web import answer_marker
 from region_failover.domain.window import opens_at
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation
@@ -52,6 +53,7 @@ def _propose(ports: Ports, plan: Plan, evidence: str) -> None:
         f"{proposal.evidence}\n{_opening(plan, now)}\n\n"
         f"To approve:  region-failover approve {plan.name} {proposal.id}\n"
         f"To reject:   region-failover reject {plan.name} {proposal.id}\n"
+        f"On a page:   {answer_marker(plan.name, proposal.id)}\n"
         f"Unanswered it expires at {_text(proposal.expires_at)}; nothing moves without a yes. It is withdrawn"
         f" if {proposal.target} fails a single sample before.",
     )
