@@ -45,6 +45,7 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(DEV)/mypy functions/failback/app.py
 	$(DEV)/mypy functions/linode_dns/app.py
 	$(DEV)/mypy functions/operator/app.py
+	$(DEV)/mypy functions/readiness/app.py
 	$(DEV)/mypy functions/vantage_point/app.py
 	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml vantage.yaml
 	$(SAM) validate --lint --region us-west-2 -t template.yaml

@@ -126,6 +126,10 @@ def environment(zone: str, topic: str) -> dict[str, str]:
         "HOSTED_ZONE_IDS": zone,
         "SSM_PARAMETER_NAMES": "/orders/active-region",
         "LINODE_TOKEN_SECRET_ARN": "",
+        "STACK_NAME": "region-failover",
+        "ROLES": ",".join(
+            f"{n}=arn:aws:iam::123456789012:role/{n}" for n in ("failover", "failback", "linode_dns")
+        ),
         "SAMPLE_QUEUE_URL": f"https://sqs.{WEST}.amazonaws.com/123456789012/{SAMPLE_QUEUE}",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from region_failover_cli.show import show_plans, utc_now
+from region_failover_cli.show import show_findings, show_plans, utc_now
 from region_failover_cli.stack import AwsStack, Failed, NotReached, NotSent, Stack
 
 HELD, WRONG = 1, 2
@@ -114,6 +114,22 @@ def acknowledge(context: typer.Context, plan: SomePlan) -> None:
     You have looked at what happened: automation may act again.
     """
     _operate(context, "acknowledge", plan)
+
+
+@app.command()
+def check(context: typer.Context, plan: SomePlan = "*") -> None:
+    """Look whether a move would work, now; change nothing.
+
+    Exit code 1 where one would not.
+    """
+    known: Context = context.obj
+    found = known.stack().invoke("readiness", {"action": "check", "plan": plan})
+    if known.as_json:
+        known.console.print_json(json.dumps(found))
+    else:
+        show_findings(known.console, found)
+    if any(checked["errors"] for checked in found):
+        raise typer.Exit(HELD)
 
 
 @app.command()

@@ -26,6 +26,25 @@ def show_plans(console: Console, plans: Sequence[Mapping[str, Any]], now: dateti
         console.print(table)
 
 
+SEVERITIES = {"error": "red", "warning": "yellow", "note": "dim"}
+
+
+def show_findings(console: Console, plans: Sequence[Mapping[str, Any]]) -> None:
+    """Print what readiness has found, plan by plan, the gravest first."""
+    for number, plan in enumerate(plans):
+        if number:
+            console.print()
+        title = Text(f"{plan['plan']}: {plan['errors']} errors, {plan['warnings']} warnings", style="bold")
+        console.print(title)
+        for found in plan["findings"]:
+            words = Text(f"{found['severity']:8}", style=SEVERITIES.get(found["severity"], ""))
+            words.append(f"{found['subject']}: {found['problem']}", style="default")
+            words.append(f"\n        {found['remedy']}", style="dim")
+            console.print(words)
+        if not plan["findings"]:
+            console.print(Text("ready: nothing found that would keep a move from working", style="green"))
+
+
 def _rows(plan: Mapping[str, Any], now: datetime) -> list[tuple[str, Text]]:
     rows = [("traffic", Text(f"{plan['active']} ({plan['role']}), epoch {plan['epoch']}, {plan['phase']}"))]
     for region, seen in plan["health"].items():

@@ -30,6 +30,7 @@ class FakeStack:
     world: World
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     error: Exception | None = None
+    findings: list[dict[str, Any]] = field(default_factory=list)
 
     def caller(self) -> str:
         return ARN
@@ -38,6 +39,8 @@ class FakeStack:
         self.asked.append((function, event))
         if self.error:
             raise self.error
+        if function == "readiness":
+            return json.loads(json.dumps(self.findings))
         if function != "operator":
             flow = self.world.failover if function == "failover" else self.world.failback
             return [flow(dict(event))]
@@ -180,3 +183,32 @@ def test_a_function_that_fails_is_told_in_one_line(
     shell.run("failover", "orders", "--reason", "drill")
     assert shell.code == code
     assert capsys.readouterr().err.count("\n") == 1
+
+
+FINDING = {
+    "severity": "error",
+    "subject": "role of failover",
+    "problem": "may not ssm:PutParameter on arn",
+    "remedy": "deploy the stack with what its plans need",
+}
+
+
+def test_check_prints_what_is_found_and_exits_by_it(shell: Shell) -> None:
+    shell.stack.findings = [
+        {"plan": "orders", "errors": 1, "warnings": 0, "notes": 0, "findings": [FINDING]},
+        {"plan": "payments", "errors": 0, "warnings": 0, "notes": 0, "findings": []},
+    ]
+    text = shell.run("check")
+    assert shell.code == 1
+    assert shell.stack.asked == [("readiness", {"action": "check", "plan": "*"})]
+    assert "orders: 1 errors, 0 warnings" in text
+    assert "error   role of failover: may not ssm:PutParameter on arn" in text
+    assert "deploy the stack with what its plans need" in text
+    assert "ready: nothing found" in text
+
+
+def test_check_of_a_plan_that_is_ready_exits_with_0(shell: Shell) -> None:
+    shell.stack.findings = [{"plan": "orders", "errors": 0, "warnings": 0, "notes": 0, "findings": []}]
+    shell.run("check", "orders")
+    assert shell.code == 0
+    assert shell.stack.asked[-1][1]["plan"] == "orders"

@@ -38,7 +38,7 @@ from tests.fakes import EAST, WEST
 EVENTS = ROOT / "events"
 SHIPPED = PLAN.format(primary="http://127.0.0.1:1/a", standby="http://127.0.0.1:1/b", zone="ZEXAMPLE")
 STARTED_BY_EVENTS = ("health_probe", "failover", "failback", "linode_dns")
-FUNCTIONS = (*STARTED_BY_EVENTS, "operator")
+FUNCTIONS = (*STARTED_BY_EVENTS, "operator", "readiness")
 THIRD = "eu-central-1"
 
 
@@ -278,6 +278,20 @@ def test_the_probe_refuses_to_start_without_its_queue(world: World, monkeypatch:
     monkeypatch.setenv("SAMPLE_QUEUE_URL", "")
     with pytest.raises(ConfigurationError, match="SAMPLE_QUEUE_URL missing"):
         load_function("health_probe")
+
+
+def test_readiness_says_what_is_missing(world: World) -> None:
+    client("ssm", EAST).delete_parameter(Name="/orders/active-region")
+    load_function("failback").handler(event("schedule"), Context())
+    load_function("health_probe").handler(event("schedule"), Context(remaining_ms=9000))
+    (found,) = load_function("readiness").handler(
+        {"action": "check", "plan": "orders"}, Context(remaining_ms=60_000)
+    )
+    told = {(f["severity"], f["subject"]): f["problem"] for f in found["findings"]}
+    assert told["error", "parameter /orders/active-region in us-east-1"] == "does not exist"
+    assert told["error", "table orders in us-east-1"] == "has no replica in us-west-2"
+    assert not any(subject.startswith(("record ", "fence ", "Region ")) for _, subject in told)
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_the_probe_takes_a_vantage_points_report(world: World) -> None:

@@ -25,11 +25,17 @@ FUNCTIONS = (
     "FailbackFunction",
     "LinodeDnsFunction",
     "OperatorFunction",
+    "ReadinessFunction",
 )
 SWITCHING = ("FailoverFunction", "FailbackFunction")
 
 # Managed actions that know no resource: the only ones that may be granted on '*'.
-WITHOUT_RESOURCE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "dynamodb:DescribeLimits",
+    "dynamodb:ListTables",
+}
 
 Tree = dict[str, Any]
 
@@ -395,9 +401,34 @@ def test_no_two_functions_share_a_role() -> None:
 
 def test_only_the_switching_functions_may_change_records_and_parameters() -> None:
     for name in FUNCTIONS:
-        services = {action.split(":")[0] for action in allowed(name)}
-        assert ({"route53", "ssm"} <= services) == (name in SWITCHING)
-        assert ("route53" in services or "ssm" in services) == (name in SWITCHING)
+        changing = {"route53:ChangeResourceRecordSets", "ssm:PutParameter"} & allowed(name)
+        assert len(changing) == (2 if name in SWITCHING else 0)
+        looking = {"route53:ListResourceRecordSets", "ssm:GetParameter"} & allowed(name)
+        assert len(looking) == (2 if name in (*SWITCHING, "ReadinessFunction") else 0)
+
+
+def test_readiness_reads_and_writes_nothing_but_its_own_word() -> None:
+    changing = ("Put", "Update", "Delete", "Create", "Change", "Send", "Publish")
+    found = {action for action in allowed("ReadinessFunction") if action.split(":")[1].startswith(changing)}
+    assert found == {
+        "dynamodb:PutItem",  # the state table: notices on record
+        "events:PutEvents",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sns:Publish",
+        "sqs:SendMessage",  # its dead letters
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+
+
+def test_readiness_asks_of_the_roles_that_switch() -> None:
+    (asks,) = (
+        s for s in statements(role_of("ReadinessFunction")) if s["Action"] == "iam:SimulatePrincipalPolicy"
+    )
+    named = [arn["Fn::GetAtt"].removesuffix(".Arn") for arn in asks["Resource"]]
+    roles = RESOURCES["ReadinessFunction"]["Properties"]["Environment"]["Variables"]["ROLES"]["Fn::Sub"]
+    assert named == [pair.split("=")[1][2:].removesuffix(".Arn}") for pair in roles.split(",")]
 
 
 def readers_of(secret: str) -> set[str]:
@@ -410,8 +441,8 @@ def readers_of(secret: str) -> set[str]:
     }
 
 
-def test_only_the_linode_function_may_read_the_token() -> None:
-    assert readers_of("LinodeTokenSecretArn") == {"LinodeDnsFunction"}
+def test_only_who_switches_at_linode_or_looks_whether_it_could_may_read_the_token() -> None:
+    assert readers_of("LinodeTokenSecretArn") == {"LinodeDnsFunction", "ReadinessFunction"}
 
 
 def test_only_who_links_to_the_page_or_serves_it_may_read_its_key() -> None:
@@ -460,6 +491,9 @@ def test_nobody_may_delete_state_or_scan_it() -> None:
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:ConditionCheckItem",
+        "dynamodb:DescribeTable",  # readiness, application tables only
+        "dynamodb:DescribeLimits",
+        "dynamodb:ListTables",
     }
     for where, s in STATEMENTS:
         if s["Effect"] == "Allow" and "dynamodb:Scan" in listed(s["Action"]):

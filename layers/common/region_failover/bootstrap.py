@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
 
@@ -37,12 +37,22 @@ from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTi
 from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import Trigger, read_triggers
-from region_failover.domain.web import Response, is_request, read_request, with_links, write_response
+from region_failover.domain.web import (
+    PAGE_KEY,
+    Response,
+    is_request,
+    read_request,
+    with_links,
+    write_response,
+)
 from region_failover.ports import Eyes, LinodeDns, LinodeRecordState, Ports
 from region_failover.service.operator import handle_operation
-from region_failover.service.page import PAGE_KEY, handle_request
 from region_failover.service.record import Deadline
 from region_failover.service.vantage import handle_vantage
+
+if TYPE_CHECKING:
+    from region_failover.adapters.inventory import AwsInventory
+    from region_failover.adapters.linode import Linode
 
 # Kept back from the function's own timeout, for raising an error that says what happened.
 OUTER_MARGIN_S = 2.0
@@ -50,7 +60,7 @@ OUTER_MARGIN_S = 2.0
 VANTAGE_SERVICE = "vantage_point"
 
 # The variables that one function needs and the others do not.
-NEEDED = {"health_probe": ("SAMPLE_QUEUE_URL",)}
+NEEDED = {"health_probe": ("SAMPLE_QUEUE_URL",), "readiness": ("STACK_NAME", "ROLES")}
 
 Answer = list[dict[str, object]]
 Flow = Callable[[Ports, Sequence[Plan], Sequence[Trigger], Deadline, timedelta], Answer]
@@ -88,6 +98,31 @@ class Application:
 
         return self._within(work, event, context)
 
+    def inspect(self, event: Any, context: Context) -> Answer:
+        """Check whether the plans are ready; return the findings."""
+        from region_failover.service.readiness import handle_readiness  # no other function needs it
+
+        def work(ports: Ports, deadline: Deadline) -> Answer:
+            triggers = read_triggers(event, context.aws_request_id)
+            return handle_readiness(ports, self.inventory(), self.plans, triggers, deadline)
+
+        return self._within(work, event, context)
+
+    def inventory(self) -> AwsInventory:
+        """Return what readiness looks at, beside the ports."""
+        from region_failover.adapters.inventory import AwsInventory  # no other function needs it
+
+        settings = self.settings
+        return AwsInventory(
+            region=settings.region,
+            roles=dict(settings.roles),
+            state_table=settings.state_table,
+            token_secret=settings.linode_token_arn,
+            alarm_prefixes=[f"region-failover-{kind}-{settings.stack}" for kind in ("signal", "ops")],
+            linode=lambda: make_linode(settings, SystemClock()),
+            clock=SystemClock(),
+        )
+
     def operate(self, event: Any, context: Context) -> dict[str, object]:
         """Do what a human asks; return {'plans': how each stands then}, or {'refused': why}.
 
@@ -111,6 +146,8 @@ class Application:
         return self._serve(event, context) if is_request(event) else self.operate(event, context)
 
     def _serve(self, event: Any, context: Context) -> dict[str, object]:
+        from region_failover.service.page import handle_request  # no other function needs it
+
         def work(ports: Ports, deadline: Deadline) -> Answer:
             try:
                 request = read_request(event)
@@ -206,7 +243,7 @@ def _warm_up(settings: Settings | VantageSettings) -> None:
 def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
     """Return the ports with the real adapters behind them."""
     clock = SystemClock()
-    if service not in {"linode_dns", "operator"}:
+    if service not in {"linode_dns", "operator", "readiness"}:
         _warm_up(settings)
     return Ports(
         owner=service,
@@ -249,6 +286,14 @@ def _links(settings: Settings) -> Callable[[str], str]:
     return complete
 
 
+def make_linode(settings: Settings, clock: SystemClock) -> Linode:
+    """Return Linode's adapter; requests is imported here, at first use."""
+    from region_failover.adapters.linode import Linode
+
+    token = Secret(lambda: client("secretsmanager", settings.region, CONTROL), settings.linode_token_arn)
+    return Linode(settings.linode_url, token, clock)
+
+
 class _LazyLinode:
     """Linode's adapter, imported at first use: requests belongs to the cold start of one function only."""
 
@@ -259,13 +304,7 @@ class _LazyLinode:
 
     def _real(self) -> LinodeDns:
         if self._made is None:
-            from region_failover.adapters.linode import Linode
-
-            token = Secret(
-                lambda: client("secretsmanager", self._settings.region, CONTROL),
-                self._settings.linode_token_arn,
-            )
-            self._made = Linode(self._settings.linode_url, token, self._clock)
+            self._made = make_linode(self._settings, self._clock)
         return self._made
 
     def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:

@@ -53,6 +53,8 @@ class Settings:
     sample_queue: str = ""
     operator_url: str = ""
     operator_secret_arn: str = ""
+    stack: str = ""
+    roles: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,10 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         sample_queue=found.get("SAMPLE_QUEUE_URL", ""),
         operator_url=found.get("OPERATOR_URL", ""),
         operator_secret_arn=found.get("OPERATOR_SECRET_ARN", ""),
+        stack=found.get("STACK_NAME", ""),
+        roles=tuple(
+            (name, arn) for name, _, arn in (pair.partition("=") for pair in _listed(found.get("ROLES", "")))
+        ),
     )
 
 
@@ -211,4 +217,8 @@ def _grants(settings: Settings, plans: Sequence[Plan]) -> tuple[_Grant, ...]:
 
 
 def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
+    return frozenset(_listed(text))
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -7,6 +7,7 @@ names come back relative to the domain, the apex empty; collections are paged (2
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import requests
@@ -62,6 +63,24 @@ class Linode:
         """Set target and TTL of a record."""
         body = {"target": target, "ttl_sec": ttl_sec}
         return _record(self._call("PUT", f"/domains/{domain_id}/records/{record_id}", body))
+
+    @remote
+    def token_expires_at(self) -> datetime | None:
+        """Return when the token in use ends, None for never; needs the scope account:read_only.
+
+        The list shows each token's first 16 characters only (Linode's OpenAPI, `GET /profile/tokens`).
+        """
+        own = self._token.read()
+        page = pages = 1
+        while page <= pages:
+            answer = self._call("GET", f"/profile/tokens?page={page}&page_size={PAGE_SIZE}")
+            for item in answer["data"]:
+                if own.startswith(str(item["token"])):
+                    expiry = item.get("expiry")
+                    return datetime.fromisoformat(expiry).replace(tzinfo=UTC) if expiry else None
+            pages = int(answer["pages"])
+            page += 1
+        raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail="the token is not in the account's list"))
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         for attempt in range(1, ATTEMPTS + 1):

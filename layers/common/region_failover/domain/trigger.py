@@ -41,6 +41,7 @@ class Kind(StrEnum):
     SWITCH_REQUESTED = "switch-requested"
     SAMPLE_DUE = "sample-due"
     REGION_SAMPLED = "region-sampled"
+    CHECK = "check"
     MANUAL = "manual"
 
 
@@ -103,6 +104,8 @@ def _body(record: Any, request_id: str) -> Any:
 def _read(event: Any, request_id: str) -> Trigger:
     if not isinstance(event, Mapping):
         raise MalformedEvent(f"event {request_id}: a JSON object was expected, not {type(event).__name__}")
+    if event.get("action") == "check":
+        return _check(event, request_id)
     if "action" in event:
         return _manual(event, request_id)
     kind = (event.get("source"), event.get("detail-type"))
@@ -257,6 +260,14 @@ def _direction(value: Any, event_id: str) -> Direction:
         raise MalformedEvent(
             f"event {event_id}: {value!r} is no direction; known are {[d.value for d in Direction]}"
         ) from error
+
+
+def _check(event: Mapping[str, Any], request_id: str) -> Trigger:
+    """Read a human's wish to know whether a plan, or each ('*'), is ready."""
+    plan = event.get("plan")
+    if set(event) != {"action", "plan"} or not isinstance(plan, str) or not plan:
+        raise MalformedEvent(f"check {request_id}: 'action' and 'plan' (a name, or '*') were expected")
+    return Trigger(kind=Kind.CHECK, id=request_id, at=None, plan="" if plan == "*" else plan, reason="check")
 
 
 def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:

@@ -25,6 +25,9 @@ from region_failover.domain.verdict import Health
 # A page's form and a monitor's report are small.
 LONGEST_BODY = 16_384
 
+# The name of the key that opens the pages, in the operator's secret.
+PAGE_KEY = "page"
+
 # A signed report older than that, or that far ahead, is not believed: it may be a replay.
 SIGNED_WITHIN = timedelta(minutes=5)
 

@@ -20,6 +20,7 @@ from region_failover.domain.vantage import MONITOR_PREFIX
 from region_failover.domain.verdict import Health, Sample
 from region_failover.domain.web import (
     MONITOR,
+    PAGE_KEY,
     Report,
     Request,
     Response,
@@ -31,10 +32,9 @@ from region_failover.ports import Ports
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline, load_state
 
-# The secret's keys, by name: 'page' opens the pages, 'webhook-<monitor>' is what a monitor signs with.
+# The secret's keys, by name: PAGE_KEY opens the pages, 'webhook-<monitor>' is what a monitor signs with.
 Keys = Callable[[], Mapping[str, str]]
 
-PAGE_KEY = "page"
 WEBHOOK_KEY = "webhook-"
 SIGNATURE = "x-region-failover-signature"
 

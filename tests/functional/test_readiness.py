@@ -1,0 +1,182 @@
+"""Readiness looks at everything at once, says what it found, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from region_failover.domain.errors import MalformedEvent, RemoteFailure
+from region_failover.domain.plan import Plan
+from region_failover.domain.readiness import Table
+from region_failover.domain.trigger import read_triggers
+from region_failover.service.readiness import READINESS_CHECKED, handle_readiness
+from region_failover.service.record import Deadline
+from tests.fakes import DENIED, EAST, TIMED_OUT, WEST, World
+
+
+@dataclass
+class FakeInventory:
+    """An account in which everything is as it should be, unless a test says otherwise."""
+
+    world: World
+    failures: dict[str, Exception] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    expires_at: datetime | None = None
+    states: dict[str, str] = field(default_factory=lambda: {"region-failover-signal-x": "OK"})
+
+    def _look(self, what: str) -> None:
+        if what in self.failures:
+            raise self.failures[what]
+
+    def describe(self, region: str, table: str) -> Table:
+        self._look(f"describe {region}")
+        return Table(
+            "ACTIVE", (("id", "HASH"),), {EAST if region == WEST else WEST: "ACTIVE"}, on_demand=True
+        )
+
+    def limits(self, region: str) -> Mapping[str, int]:
+        self._look("limits")
+        return {"AccountMaxReadCapacityUnits": 80_000}
+
+    def alarms(self) -> Mapping[str, str]:
+        self._look("alarms")
+        return self.states
+
+    def denied(self, role: str, wanted: Sequence[tuple[str, str]]) -> Sequence[str]:
+        self._look("denied")
+        return [action for action, _ in wanted if action in self.missing]
+
+    def skew_s(self, region: str) -> float:
+        self._look("skew_s")
+        return 0.0
+
+    def token_expires_at(self) -> datetime | None:
+        self._look("token")
+        return self.expires_at
+
+    def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return {"failover": [("ssm:PutParameter", "arn")], "failback": []}
+
+
+class Account(World):
+    """A world that has been running, and its account."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tick()
+        self._probe(self.schedule())
+        self.inventory = FakeInventory(self)
+
+    def check(self, event: object | None = None) -> dict[str, Any]:
+        ports = self.ports()
+        triggers = read_triggers(event or self.schedule(), "request-1")
+        found = handle_readiness(ports, self.inventory, [self.plan], triggers, Deadline.after(ports, 60))
+        return json.loads(json.dumps(found[0]))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+def problems(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f["severity"], f["subject"]) for f in found["findings"]]
+
+
+def test_an_account_that_is_ready(account: Account) -> None:
+    found = account.check()
+    assert (found["errors"], found["warnings"], found["findings"]) == (0, 0, [])
+    assert account.events.of(READINESS_CHECKED)[0]["plan"] == "orders"
+    assert account.meter.measured[-1] == ("orders", {"ReadinessErrors": 0, "ReadinessWarnings": 0})
+    assert account.notifier.sent == []
+
+
+def test_it_changes_nothing(account: Account) -> None:
+    before = repr(account.zones.zones)
+    account.faults.calls.clear()
+    account.check()
+    assert repr(account.zones.zones) == before
+    written = {call for call in account.faults.calls if call.split(".")[1] in {"submit", "write", "point"}}
+    assert written == set()
+    assert "store.save_state" not in account.faults.calls
+
+
+def test_an_error_is_told_once_and_again_when_it_is_another(account: Account) -> None:
+    account.zones.zones[account.plan.route53_records[0].zone_id].pop(("api.example.com.", "A"), None)
+    account.inventory.missing = ["ssm:PutParameter"]
+    found = account.check()
+    assert found["errors"] == len(problems(found)) >= 1
+    account.check()
+    assert len(account.notifier.about("is not ready")) == 1
+    account.inventory.missing = []
+    account.linode.records[123456].clear()
+    account.check()
+    assert len(account.notifier.about("is not ready")) == 2
+    assert "Linode record app A" in account.notifier.sent[-1][1]
+
+
+def test_warnings_are_counted_and_not_told(account: Account) -> None:
+    account.inventory.states = {"region-failover-ops-x": "INSUFFICIENT_DATA"}
+    found = account.check()
+    assert (found["errors"], found["warnings"]) == (0, 1)
+    assert account.notifier.sent == []
+    assert account.meter.measured[-1][1]["ReadinessWarnings"] == 1
+
+
+def test_what_cannot_be_looked_at_is_found_and_hides_nothing_else(account: Account) -> None:
+    refused = RemoteFailure(DENIED)
+    account.inventory.failures = {"describe us-east-1": refused, "alarms": refused, "token": refused}
+    account.parameters.failures[EAST] = TIMED_OUT
+    account.inventory.missing = ["ssm:PutParameter"]
+    assert problems(account.check()) == [
+        ("error", "role of failover"),
+        ("warning", "Linode token"),
+        ("warning", "alarms"),
+        ("warning", "parameter /orders/active-region in us-east-1"),
+        ("warning", "table orders in us-east-1"),
+    ]
+
+
+def test_the_gravest_comes_first(account: Account) -> None:
+    account.edit_state(paused=True, pause_note="mia")
+    account.inventory.missing = ["ssm:PutParameter"]
+    account.inventory.expires_at = account.clock.now() + timedelta(days=3)
+    assert [severity for severity, _ in problems(account.check())] == ["error", "warning", "note"]
+
+
+def test_an_unreachable_state_table_is_a_finding(account: Account) -> None:
+    account.store.available = False
+    assert ("warning", "record") in problems(account.check())
+
+
+def test_a_mistake_of_ours_is_no_finding(account: Account) -> None:
+    account.inventory.failures = {"limits": KeyError("x")}
+    with pytest.raises(KeyError):
+        account.check()
+
+
+def test_a_human_may_ask_for_one_plan_or_all(account: Account) -> None:
+    assert account.check({"action": "check", "plan": "orders"})["plan"] == "orders"
+    assert account.check({"action": "check", "plan": "*"})["plan"] == "orders"
+    with pytest.raises(MalformedEvent, match="there is no plan payments; known are: orders"):
+        account.check({"action": "check", "plan": "payments"})
+    for wrong in (
+        {"action": "check"},
+        {"action": "check", "plan": ""},
+        {"action": "check", "plan": "x", "y": 1},
+    ):
+        with pytest.raises(MalformedEvent, match="'action' and 'plan'"):
+            account.check(wrong)
+    with pytest.raises(MalformedEvent, match="does not start readiness"):
+        account.check(account.alarm())
+
+
+def test_plans_without_linode_ask_nothing_of_linode(account: Account) -> None:
+    account.plan = replace(account.plan, linode_records=())
+    account.inventory.failures = {"token": RemoteFailure(DENIED)}
+    assert problems(account.check()) == []
