@@ -558,6 +558,7 @@ class World:
         self.notifier = FakeNotifier(self.faults)
         self.meter = FakeMeter()
         self.samples = FakeSamples(self.faults)
+        self.others: list[Plan] = []  # of the same stack
         self._workers = 0
         self._delivered = 0
         self._fill(plan)
@@ -670,7 +671,8 @@ class World:
     def _deliver(self, flow: Callable[..., Any], event: object, ports: Ports | None, seconds: float) -> Any:
         ports = ports or self.ports()
         triggers = read_triggers(event, f"request-{ports.owner}")
-        answers = flow(ports, [self.plan], triggers, Deadline.after(ports, seconds), MAXIMUM_AGE)
+        plans = [self.plan, *self.others]
+        answers = flow(ports, plans, triggers, Deadline.after(ports, seconds), MAXIMUM_AGE)
         return answers[0] if len(answers) == 1 else answers
 
     def alarm(self, at: datetime | None = None, value: str = "ALARM") -> dict[str, Any]:
@@ -779,6 +781,8 @@ def situation(**changes: Any) -> Situation:
         disagreed=False,
         ours=False,
         degraded=Degraded.NO,
+        fleet_percent=0,
+        complete=True,
         target=Health.HEALTHY,
         target_at=NOON,
         settled=True,

@@ -38,6 +38,9 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       primary, standby       'down', 'well' or 'unknown'; 'well' where the file does not say
       for                    for how long; a minute, where the file does not say
       silent                 for how long nothing has been heard of it
+    [fleet]                  other plans of the same stack (with it, [start] must name this one)
+      others                 how many there are
+      wanting                how many of them see the primary as we do
     [replication]            lag; stopped = true; unseen_by = the Region that cannot tell what it sees;
                              clock_ahead = by how much the writer of the newest heartbeats was ahead of us
     [dns]                    what Route 53 holds: record, fence; api = an answer of its control plane
@@ -65,7 +68,7 @@ from pathlib import Path
 from typing import Any
 
 from region_failover.domain.approval import propose
-from region_failover.domain.codec import dump
+from region_failover.domain.codec import dump, load_health
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
 from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Role
 from region_failover.domain.policy_file import read_degradation, read_policy
@@ -268,6 +271,7 @@ FORMAT: dict[str, Any] = {
     "earlier": [ROUNDS],
     "now": ROUNDS,
     "elsewhere": [{"place": Text(), "primary": VIEW, "standby": VIEW, "for": Span(), "silent": Span()}],
+    "fleet": {"others": Count(), "wanting": Count()},
     "replication": {"lag": Span(), "stopped": Truth(), "unseen_by": ROLE, "clock_ahead": Span()},
     "dns": {
         "record": Words(("edited by hand", "another TTL", "weighted", "missing", "at the standby already")),
@@ -390,6 +394,7 @@ class Stage:
         for part in rounds:
             self._play(part, newest=part is rounds[-1])
         self._let_others_report()
+        self._set_fleet()
         self._set_record()
         self._set_switches()
 
@@ -488,6 +493,18 @@ class Stage:
                 add = partial(add_view, vantage=said["place"], samples=samples, window=5, now=at)
                 update_health(self.world.ports(), plan, add)
                 at += every
+
+    def _set_fleet(self) -> None:
+        said, world = self.case.of("fleet"), self.world
+        known = load_health(world.store.healths[world.plan.name][1])
+        well = dict.fromkeys(world.plan.regions, known.regions[WEST])
+        for number in range(said.get("others", 0)):
+            other = replace(world.plan, name=f"other-{number}")
+            regions = known.regions if number < said.get("wanting", 0) else well
+            state = replace(world.state, plan=other.name)
+            world.others.append(other)
+            world.store.states[other.name] = (state.version, dump(state))
+            world.store.healths[other.name] = (1, dump(replace(known, plan=other.name, regions=regions)))
 
     def _set_record(self) -> None:
         said, world = self.case.of("record"), self.world

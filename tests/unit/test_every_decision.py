@@ -1,7 +1,7 @@
 """Every decision there is: the whole product of what decides, against what the invariants demand of it.
 
 Nothing is sampled: each input takes every value that can make a difference (both sides of each limit and
-the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 836,352
+the limit itself), and both ways (failover, failback) are decided in both modes of the policy: 847,872
 decisions. What must hold is said three times over, none of them in the words of `domain/decision.py`:
 
 - RULES: what each invariant asks of a move. A move breaks none; a hold breaks at least one. So nothing
@@ -58,6 +58,8 @@ EVERY: Axes = {
     "disagreed": (False, True),
     "ours": (False, True),
     "degraded": (Degraded.SOURCE, Degraded.BOTH, Degraded.NO),
+    "fleet_percent": (50, 51),
+    "complete": (True, False),
     "target": (Health.HEALTHY, Health.UNKNOWN, Health.UNHEALTHY),
     "target_at": (NOON - VERIFIED_WITHIN, NOON - VERIFIED_WITHIN - US, NOON + US),
     "settled": (True, False),
@@ -73,16 +75,24 @@ FAILOVERS: Axes = {
     **EVERY,
     "cooldown_until": (NOON, NOON + US),
     "degraded": (Degraded.NO,),
+    "fleet_percent": (50,),
+    "complete": (False,),
     "settled": (True,),
     "lags_s": ((0.5, 0.5), (None, None)),
     "opening": (Opening.OPEN, Opening.BLACKOUT),
     "approval": (Approval.APPROVED,),
 }
-# Where a plan leaves a degraded Region: what has nothing to do with it stands still.
+# Where a plan leaves a degraded Region, or many plans want to move: what has nothing to do with it stands
+# still.
 WORN: Axes = {
     **FAILOVERS,
-    "degraded": EVERY["degraded"],
     "at_primary": (True,),
+    "phase": EVERY["phase"][:2],
+    "degraded": EVERY["degraded"],
+    "fleet_percent": EVERY["fleet_percent"],
+    "complete": EVERY["complete"],
+    "target": (Health.HEALTHY, Health.UNHEALTHY),
+    "target_at": EVERY["target_at"][:2],
     "lags_s": ((0.5, 0.5),),
     **NOT_ASKED,
 }
@@ -93,6 +103,8 @@ FAILBACKS: Axes = {
     "disagreed": (False,),
     "ours": (False,),
     "degraded": (Degraded.NO,),
+    "fleet_percent": (50,),
+    "complete": (False,),
     **NOT_ASKED,
 }
 ASKED: Axes = {
@@ -102,6 +114,8 @@ ASKED: Axes = {
     "disagreed": (False,),
     "ours": (False,),
     "degraded": (Degraded.NO,),
+    "fleet_percent": (50,),
+    "complete": (False,),
     "target": (Health.HEALTHY, Health.UNHEALTHY),
     "target_at": EVERY["target_at"][:2],
     "lags_s": ((0.5, 0.5), (0.5, None)),
@@ -142,7 +156,9 @@ OVER, BACK = decide_failover, decide_failback
 WAYS = (
     Way("failover", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, FAILOVERS),
     Way("failover by hand", OVER, Policy(failover=FailoverMode.MANUAL), False, True, FAILOVERS),
-    Way("failover of the degraded", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, WORN),
+    Way(
+        "failover, degraded or of a fleet", OVER, Policy(failover=FailoverMode.AUTOMATIC), False, False, WORN
+    ),
     Way("failback", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, FAILBACKS),
     Way("failback by hand", BACK, Policy(failback=FailbackMode.MANUAL), True, True, FAILBACKS),
     Way("failback by the calendar", BACK, Policy(failback=FailbackMode.AUTOMATIC), True, False, ASKED),
@@ -241,6 +257,10 @@ def i15_no_more_automatic_ones_than_the_budget(s: Situation, way: Way) -> bool:
     return s.manual or s.moves_of_the_day < 4
 
 
+def many_at_once_wait_for_a_human(s: Situation, way: Way) -> bool:
+    return way.back or s.manual or s.fleet_percent <= 50 or s.complete
+
+
 def i16_continuous_health_before_a_failback(s: Situation, way: Way) -> bool:
     return not way.back or s.manual or s.settled
 
@@ -279,6 +299,7 @@ RULES: tuple[Rule, ...] = (
     i14_replication_is_known_and_below_the_limit,
     i15_one_automatic_transition_per_cooldown,
     i15_no_more_automatic_ones_than_the_budget,
+    many_at_once_wait_for_a_human,
     i16_continuous_health_before_a_failback,
     i17_a_pause_is_a_pause,
     i19_a_halted_transition_waits_for_its_operator,
@@ -328,6 +349,7 @@ MEANS: dict[Reason, Claim] = {
     Reason.NEEDS_OPERATOR: lambda s, way: s.phase is Phase.NEEDS_OPERATOR,
     Reason.COOLDOWN: lambda s, way: s.cooldown_until == s.now + US and not s.manual,
     Reason.BUDGET_SPENT: lambda s, way: s.moves_of_the_day == 4 and not s.manual,
+    Reason.FLEET_BRAKE: lambda s, way: s.fleet_percent == 51 and not (s.complete or s.manual or way.back),
     Reason.TARGET_NOT_VERIFIED: lambda s, way: (
         s.target is not Health.HEALTHY or s.target_at != NOON - VERIFIED_WITHIN
     ),
@@ -391,6 +413,8 @@ WORSE_BOTH = (
     "approval",
     "moves_of_the_day",
     "degraded",
+    "fleet_percent",
+    "complete",
 )
 WORSE: dict[bool, tuple[tuple[str, int, int], ...]] = {
     back: (
@@ -497,4 +521,4 @@ def test_the_product_is_numbered_as_it_is_made(way: Way) -> None:
 
 
 def test_the_product_is_as_large_as_it_says() -> None:
-    assert sum(way.size for way in WAYS) == 836_352
+    assert sum(way.size for way in WAYS) == 847_872

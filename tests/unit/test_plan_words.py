@@ -57,7 +57,7 @@ READ = [
     ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
     ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
     ('failover = "automatic"', 'failover = "auto"', "policy.failover: 'auto' is not valid; allowed: \"automatic\", \"manual\""),
-    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, approval_expires, failback_window, failback_blackout"),
+    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, fleet_brake, approval_expires, failback_window, failback_blackout"),
     (DYNAMODB, WINDOW.replace('"sat"', '"Sat"'), WIN + "days: 'Sat' is not a day; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('["sat", "sun"]', "[]"), WIN + "days: [] is not valid; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('"02:00"', '"2:00"'), WIN + "from: '2:00' is not valid; allowed: a time of day such as \"02:00\""),
@@ -202,6 +202,7 @@ LIMITS = [
     (POLICY, "max_replication_lag", "policy.max_replication_lag", ('"1s"', SECOND), ('"24h"', DAY), '"999ms"', '"86401s"'),
     (POLICY, "notify_again", "policy.notify_again", ('"1s"', SECOND), ('"168h"', 7 * DAY), '"999ms"', '"604801s"'),
     (POLICY, "automatic_per_day", "policy.automatic_per_day", ("1", 1), ("20", 20), "0", "21"),
+    (POLICY, "fleet_brake", "policy.fleet_brake", ("1", 1), ("100", 100), "0", "101"),
     (POLICY, "approval_expires", "policy.approval_expires", ('"1m"', MINUTE), ('"14d"', 14 * DAY), '"59s"', '"1209601s"'),
     (SAMPLING, "every", "sampling.every", ('"1s"', SECOND), ('"1m"', MINUTE), '"999ms"', '"61s"'),
     (SAMPLING, "quick_every", "sampling.quick_every", ('"1s"', SECOND), ('"60s"', MINUTE), '"999ms"', '"61s"'),
@@ -263,6 +264,7 @@ def test_what_a_plan_does_not_say_is_as_documented() -> None:
         max_replication_lag=30 * SECOND,
         notify_again=60 * MINUTE,
         automatic_per_day=4,
+        fleet_brake=50,
         approval_expires=DAY,
     )
     assert plan.sampling == Sampling(

@@ -105,6 +105,8 @@ def load_situation(found: Mapping[str, Any]) -> Situation:
             "opening": Opening(found["opening"]),
             "approval": Approval(found["approval"]),
             "degraded": Degraded(found.get("degraded", Degraded.NO)),
+            "fleet_percent": found.get("fleet_percent", 0),
+            "complete": found.get("complete", True),
         }
     )
 

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NEEDS_OPERATOR = "needs-operator"
     COOLDOWN = "cooldown"
     BUDGET_SPENT = "budget-spent"
+    FLEET_BRAKE = "fleet-brake"
     TARGET_NOT_VERIFIED = "target-not-verified"
     LOST_THE_CLAIM = "lost-the-claim"
     DRIFT = "drift"
@@ -80,6 +81,7 @@ LOUD = frozenset(
         Reason.TARGET_NOT_VERIFIED,
         Reason.NEEDS_OPERATOR,
         Reason.BUDGET_SPENT,
+        Reason.FLEET_BRAKE,
         Reason.DRIFT,
         Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
@@ -96,10 +98,12 @@ class Situation:
     `source`, `target`: the newest own sample of the Region to leave and of the one to go to; `source_down`:
     the verdict over the recorded samples of all vantage points; `disagreed`: more of the others see the
     source well than down; `degraded`: what the plan lets count of Regions that are slow or fail now and
-    then; `moves_of_the_day`: automatic transitions begun within the last 24
-    hours; `settled`: the target was continuously healthy for `healthy_for`; `lags_s`: replication each way in
-    seconds, None = not measured; `ours`: a check of the source failed by our own fault; `opening`: what the
-    plan's calendar says to a failback now; `approval`: where a human's word to it stands.
+    then; `fleet_percent`: how many percent of the stack's plans want to move, this one included (0: too few
+    to say); `complete`: every check of the source failed through its own fault; `moves_of_the_day`:
+    automatic transitions begun within the last 24 hours; `settled`: the target was continuously healthy for
+    `healthy_for`; `lags_s`: replication each way in seconds, None = not measured; `ours`: a check of the
+    source failed by our own fault; `opening`: what the plan's calendar says to a failback now; `approval`:
+    where a human's word to it stands.
     """
 
     now: datetime
@@ -115,6 +119,8 @@ class Situation:
     disagreed: bool
     ours: bool
     degraded: Degraded
+    fleet_percent: int
+    complete: bool
     target: Health
     target_at: datetime
     settled: bool
@@ -225,8 +231,15 @@ def _not_allowed(situation: Situation, policy: Policy, by_hand_only: bool, reaso
         return hold(reason)
     if situation.cooldown_until is not None and situation.now < situation.cooldown_until:
         return hold(Reason.COOLDOWN)
+    return _too_much(situation, policy)
+
+
+def _too_much(situation: Situation, policy: Policy) -> Decision | None:
+    """Return the hold where automation, of this plan or of the fleet, does too much at once."""
     if situation.moves_of_the_day >= policy.automatic_per_day:
         return hold(Reason.BUDGET_SPENT)
+    if situation.fleet_percent > policy.fleet_brake and not situation.complete:
+        return hold(Reason.FLEET_BRAKE)
     return None
 
 

@@ -63,6 +63,8 @@ class Policy:
     """When traffic may move.
 
     `automatic_per_day`: how many automatic transitions, either way, may begin within 24 hours;
+    `fleet_brake`: where more percent of the stack's plans want to move at once, this one waits for a human,
+    unless its own evidence is complete;
     `approval_expires`: for how long a proposed failback may be answered and, approved, be carried out;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
     `failback_blackouts`: when it may not, whatever the windows say.
@@ -75,6 +77,7 @@ class Policy:
     max_replication_lag: timedelta = timedelta(seconds=30)
     notify_again: timedelta = timedelta(minutes=60)
     automatic_per_day: int = 4
+    fleet_brake: int = 50
     approval_expires: timedelta = timedelta(hours=24)
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()

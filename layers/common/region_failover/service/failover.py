@@ -12,6 +12,7 @@ from region_failover.domain.decision import (
     decide_failover,
     hold,
 )
+from region_failover.domain.fleet import LEAST, percent_of, wants_to_move
 from region_failover.domain.journal import Claim
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, PlanState
@@ -24,6 +25,8 @@ from region_failover.service.observe import Observation, observe, pair
 from region_failover.service.record import Deadline, Summary, ensure_state
 from region_failover.service.switches import obstacle, plan_steps
 from region_failover.service.transition import open_transition, survey
+
+FLEET_LOOKED_UP_WITHIN = timedelta(seconds=10)
 
 STARTED_BY = frozenset({Kind.ALARM, Kind.REGION_UNHEALTHY, Kind.MANUAL})
 
@@ -42,24 +45,45 @@ def handle_failover(
         plans,
         triggers,
         deadline,
-        lambda plan, trigger: fail_over(ports, plan, trigger, deadline, maximum_age),
+        lambda plan, trigger: fail_over(ports, plans, plan, trigger, deadline, maximum_age),
     )
 
 
 def fail_over(
-    ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
+    ports: Ports,
+    plans: Sequence[Plan],
+    plan: Plan,
+    trigger: Trigger,
+    deadline: Deadline,
+    maximum_age: timedelta,
 ) -> Summary:
-    """Judge one plan, and move it if the decision says so; return the decision's summary."""
+    """Judge one of the stack's plans, and move it if the decision says so; return the decision's summary."""
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
     state = ensure_state(ports, plan)
     seen, known = observe(ports, plan)
-    situation = situation_of(ports, plan, state, seen, known, trigger)
+    fleet = 0 if trigger.manual else _fleet_percent(ports, plans, plan)
+    situation = situation_of(ports, plan, state, seen, known, trigger, fleet)
     decision = decide_failover(situation, plan.policy)
     return carry_out(
         ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILOVER, deadline
     )
+
+
+def _fleet_percent(ports: Ports, plans: Sequence[Plan], plan: Plan) -> int:
+    """Return how many percent of the stack's plans want to move; one that cannot be looked up does, too."""
+    others = [other for other in plans if other.name != plan.name]
+    if len(others) + 1 < LEAST:
+        return 0
+    now = ports.clock.now()
+
+    def wants(other: Plan) -> bool:
+        state, health = ports.store.load_state(other.name), ports.store.load_health(other.name)
+        return wants_to_move(other, state, health, now)
+
+    answers = ports.together([lambda other=other: wants(other) for other in others], FLEET_LOOKED_UP_WITHIN)
+    return percent_of([not isinstance(answer, bool) or answer for answer in answers])
 
 
 def no_reason_to_look(ports: Ports, trigger: Trigger, maximum_age: timedelta) -> Decision | None:

@@ -9,6 +9,7 @@ from region_failover.domain.brakes import moves_of_the_day
 from region_failover.domain.codec import flat
 from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.degradation import degraded, is_degraded
+from region_failover.domain.fleet import is_complete
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
@@ -22,7 +23,13 @@ from region_failover.service.record import Summary, tell
 
 
 def situation_of(
-    ports: Ports, plan: Plan, state: PlanState, seen: Observation, known: HealthRecord, trigger: Trigger
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    seen: Observation,
+    known: HealthRecord,
+    trigger: Trigger,
+    fleet_percent: int = 0,
 ) -> Situation:
     """Return the flat situation that a decision about leaving the active Region reads."""
     target = plan.regions.other(state.active)
@@ -42,6 +49,8 @@ def situation_of(
         disagreed=verdict.disagreed,
         ours=seen.samples[state.active].ours,
         degraded=degraded(known, state.active, plan, now),
+        fleet_percent=fleet_percent,
+        complete=is_complete(seen.results, state.active),
         target=seen.samples[target].health,
         target_at=seen.at,
         settled=_is_settled(plan, known, target, now),
