@@ -9,8 +9,10 @@ import pytest
 
 from region_failover.domain.codec import load_health
 from region_failover.domain.errors import MalformedEvent, RemoteFailure, StateUnavailable
-from region_failover.domain.trigger import REGION_UNHEALTHY
+from region_failover.domain.trigger import REGION_UNHEALTHY, read_triggers
 from region_failover.domain.verdict import Health, HealthRecord
+from region_failover.service.probe import handle_probe
+from region_failover.service.record import Deadline
 from tests.fakes import DENIED, EAST, TIMED_OUT, WEST, World
 
 S = timedelta(seconds=1)
@@ -73,6 +75,31 @@ def test_an_outage_does_not_wait_for_the_queue(world: World) -> None:
     world.repair_region(EAST)
     tick(world)
     assert calls.index("tables.read") < calls.index("samples.ask")
+
+
+def test_a_plan_that_keeps_the_tick_does_not_cost_another_its_samples(world: World) -> None:
+    close = replace(world.plan, name="close", sampling=replace(world.plan.sampling, every=5 * S))
+    ports = world.ports()
+    began = world.clock.now()
+    triggers = read_triggers(world.schedule(), "request-1")
+    handle_probe(ports, [world.plan, close], triggers, Deadline.after(ports, 58), 0 * S)
+    assert world.clock.now() - began >= 50 * S
+    asked = world.samples.asked[-3:]
+    assert [event["time"] for event in asked] == [(began + n * S).isoformat() for n in (15, 30, 45)]
+    assert world.faults.calls.count("samples.ask") == 2  # the fixture's tick, and this one's
+
+
+def test_a_plan_that_fails_does_not_cost_another_its_samples(world: World) -> None:
+    other = replace(world.plan, name="other", http_checks=(), dynamodb_checks=())
+    world.endpoints.answers[world.plan.http_checks[0].primary] = 503
+    began = world.clock.now()
+    ports = world.ports()
+    triggers = read_triggers(world.schedule(), "request-1")
+    handle_probe(ports, [world.plan, other], triggers, Deadline.after(ports, 58), 0 * S)
+    assert world.clock.now() - began >= 50 * S  # the one was watched for all that time
+    assert [event["time"] for event in world.samples.asked[-3:]] == [
+        (began + n * S).isoformat() for n in (15, 30, 45)
+    ]
 
 
 def test_while_all_is_well_a_sample_is_a_glance_that_writes_nothing(world: World) -> None:

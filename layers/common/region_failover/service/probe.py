@@ -7,8 +7,7 @@ quickly until it is decided, and the others leave it to him. Other vantage point
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,6 +35,9 @@ from region_failover.service.record import Deadline, Summary, load_state, send_l
 # A round of a plan, with its writes, never takes longer than this many of its check timeouts.
 ROUND_TIMEOUTS = 6
 
+# Another plan may be failing meanwhile: its next round does not wait longer for the queue.
+ASKED_WITHIN = timedelta(seconds=1)
+
 
 def handle_probe(
     ports: Ports, plans: Sequence[Plan], triggers: Sequence[Trigger], deadline: Deadline, _: timedelta
@@ -48,24 +50,21 @@ def handle_probe(
     )
     for trigger in triggers:
         if trigger.kind is Kind.SCHEDULE:
-            with samples_after(ports, plans):
-                summaries += run_probe(ports, plans, deadline)
+            summaries += run_probe(ports, plans, deadline, samples_of(ports, plans))
         elif trigger.kind is Kind.SAMPLE_DUE:
             summaries += _sample_between(ports, plans, trigger, deadline)
     return summaries
 
 
-@contextmanager
-def samples_after(eyes: Eyes, plans: Sequence[Plan]) -> Iterator[None]:
-    """Have the probe started again for what is left of this tick's minute when its own round is over.
+def samples_of(eyes: Eyes, plans: Sequence[Plan]) -> Callable[[], None]:
+    """Return what has the probe started again for what is left of the minute that begins now.
 
-    Not before: an outage must not wait for a queue. Where the queue refuses, the tick has still taken its
-    own: a plan is then sampled once a minute, and the log says so.
+    To be called when the tick's own samples are taken: an outage must not wait for a queue. Where the queue
+    refuses, the tick has still taken its own: a plan is then sampled once a minute, and the log says so.
     """
     tick = eyes.clock.now()
-    try:
-        yield
-    finally:
+
+    def ask() -> None:
         now = eyes.clock.now()
         passed = (now - tick).total_seconds()
         due = [offset for offset in offsets(plan.sampling for plan in plans) if offset > passed]
@@ -75,14 +74,19 @@ def samples_after(eyes: Eyes, plans: Sequence[Plan]) -> Iterator[None]:
         except RemoteFailure as error:
             eyes.meter.log("no samples between two ticks: the queue refused", error=str(error))
 
+    return ask
 
-def run_probe(ports: Ports, plans: Sequence[Plan], deadline: Deadline) -> list[Summary]:
+
+def run_probe(
+    ports: Ports, plans: Sequence[Plan], deadline: Deadline, then: Callable[[], None] = lambda: None
+) -> list[Summary]:
     """Take a full round of all plans, and more while one is wanted; return the last round of each.
 
-    While a plan's evidence is neither clear nor decided it is sampled every `sampling.quick_every`. Raises
-    the first error of a plan after every plan has had its turn.
+    While a plan's evidence is neither clear nor decided it is sampled every `sampling.quick_every`. `then` is
+    called once, when a plan whose further samples are invocations of their own needs no more of this one, or
+    at the end. Raises the first error of a plan after every plan has had its turn.
     """
-    return _Run(ports, deadline).sample([(plan, None) for plan in plans])
+    return _Run(ports, deadline, then).sample([(plan, None) for plan in plans])
 
 
 def _sample_between(
@@ -103,10 +107,15 @@ def _sample_between(
 
 @dataclass
 class _Run:
-    """The samples of one invocation. `announced`: the plans whose outage it has announced."""
+    """The samples of one invocation.
+
+    `then`: what to do as soon as a plan that is sampled by messages has had its own; `announced`: the plans
+    whose outage it has announced.
+    """
 
     ports: Ports
     deadline: Deadline
+    then: Callable[[], None] = lambda: None
     announced: set[str] = field(default_factory=set)
 
     def sample(self, plans: Sequence[tuple[Plan, HealthRecord | None]]) -> list[Summary]:
@@ -115,29 +124,56 @@ class _Run:
         With each plan comes what was known of it, where it is not the tick that asks: a tick's rounds are
         full ones.
         """
-        ports = self.ports
-        due = {plan.name: ports.clock.now() for plan, _ in plans}
+        due = {plan.name: self.ports.clock.now() for plan, _ in plans}
         known = {plan.name: record for plan, record in plans}
+        spread = {plan.name for plan, _ in plans if is_spread(plan.sampling)}
         last: dict[str, Summary] = {}
-        while due:
-            now = ports.clock.now()
-            ready = [plan for plan, _ in plans if plan.name in due and due[plan.name] <= now]
-            for plan, (summary, record) in zip(ready, self._rounds(ready, known), strict=True):
-                last[plan.name] = summary
-                known[plan.name] = record if known[plan.name] else None
-                pause = _pause(plan, bool(summary["clear"]))
-                if pause is None:
-                    del due[plan.name]
-                else:
-                    due[plan.name] = now + pause
-            if not due:
-                break
-            wait = (min(due.values()) - ports.clock.now()).total_seconds()
-            slowest = max(plan.sampling.timeout for plan, _ in plans).total_seconds() * 2
-            if self.deadline.remaining_s() < max(wait, 0) + slowest:
-                break
-            ports.clock.sleep(max(wait, 0.0))
+        asked = False
+        try:
+            while due:
+                self._turn([plan for plan, _ in plans if plan.name in due], due, known, last)
+                if not asked and not spread <= set(due):
+                    asked = True
+                    self._ask()
+                if not due or not self._wait(plans, min(due.values())):
+                    break
+        finally:
+            if not asked:
+                self._ask()
         return list(last.values())
+
+    def _ask(self) -> None:
+        answer = self.ports.together([self.then], ASKED_WITHIN)[0]
+        if isinstance(answer, Exception) and not isinstance(answer, TimeoutError):
+            raise answer
+
+    def _turn(
+        self,
+        plans: Sequence[Plan],
+        due: dict[str, datetime],
+        known: dict[str, HealthRecord | None],
+        last: dict[str, Summary],
+    ) -> None:
+        """Take a round of the plans that are due now; note when their next ones are, or that none is."""
+        now = self.ports.clock.now()
+        ready = [plan for plan in plans if due[plan.name] <= now]
+        for plan, (summary, record) in zip(ready, self._rounds(ready, known), strict=True):
+            last[plan.name] = summary
+            known[plan.name] = record if known[plan.name] else None
+            pause = _pause(plan, bool(summary["clear"]))
+            if pause is None:
+                del due[plan.name]
+            else:
+                due[plan.name] = now + pause
+
+    def _wait(self, plans: Sequence[tuple[Plan, HealthRecord | None]], until: datetime) -> bool:
+        """Sleep until then; return whether there is time for another round after that."""
+        wait = max((until - self.ports.clock.now()).total_seconds(), 0.0)
+        slowest = max(plan.sampling.timeout for plan, _ in plans).total_seconds() * 2
+        if self.deadline.remaining_s() < wait + slowest:
+            return False
+        self.ports.clock.sleep(wait)
+        return True
 
     def _rounds(
         self, plans: Sequence[Plan], known: Mapping[str, HealthRecord | None]

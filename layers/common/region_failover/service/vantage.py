@@ -18,7 +18,7 @@ from region_failover.domain.verdict import Health
 from region_failover.ports import Eyes
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.observe import Observation, glance
-from region_failover.service.probe import samples_after
+from region_failover.service.probe import samples_of
 from region_failover.service.record import Deadline, Summary
 
 
@@ -30,8 +30,14 @@ def handle_vantage(
     summaries: list[Summary] = []
     for trigger in triggers:
         if trigger.kind is Kind.SCHEDULE:
-            with samples_after(eyes, plans):
-                summaries += _report(eyes, vantage, plans, deadline)
+            ask = samples_of(eyes, plans)
+            for own_invocations in (True, False):  # who stays for its samples comes last
+                some = [plan for plan in plans if is_spread(plan.sampling) is own_invocations]
+                try:
+                    summaries += _report(eyes, vantage, some, deadline)
+                finally:
+                    if own_invocations:
+                        ask()
         elif trigger.at is None or is_recent(trigger.at, eyes.clock.now(), SAMPLE_LATE):
             due = [plan for plan in plans if is_due(plan.sampling, trigger.offset)]
             summaries += _report(eyes, vantage, due, deadline)
