@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 
 _HEAD = frozenset({"invariant", "what", "layer"})
 _COPIED = ("layers", "functions", "tests", "proof", "drill", "events", "docs")
-_FILES = ("pyproject.toml", "template.yaml", "signals.yaml", "samconfig.toml", "Makefile")
+_FILES = ("pyproject.toml", "template.yaml", "signals.yaml", "vantage.yaml", "samconfig.toml", "Makefile")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".hypothesis", "build")
 
 
@@ -53,7 +53,7 @@ CONTROL = Fault(0, "no-fault", "", "The tree as it is.", "", "", None)
 
 def read_faults(folder: Path = FOLDER) -> tuple[Fault, ...]:
     """Return every fault, by number; raise BadFault for a patch that is none."""
-    found = tuple(read_fault(path) for path in sorted(folder.glob("*.patch")))
+    found = tuple(sorted(map(read_fault, folder.glob("*.patch")), key=lambda fault: fault.number))
     numbers = [fault.number for fault in found]
     if len(set(numbers)) != len(numbers):
         raise BadFault(f"{folder}: two faults have one number")
