@@ -43,7 +43,7 @@ def played(*samples: Sample, plan: Plan = PLAN) -> HealthRecord:
     """Return the record after these samples."""
     record = HealthRecord("orders")
     for one in samples:
-        record = mark(add_round(record, [one], {}, 5, one.at), [one], plan.degradation)
+        record = mark(add_round(record, [one], {}, 5, one.at), [one], plan)
     return record
 
 
@@ -128,6 +128,20 @@ def test_slow_and_bad_samples_are_counted_by_the_minute() -> None:
     assert load_health(dump(found)) == found
 
 
+def test_an_outage_counts_until_it_is_decided_and_no_further() -> None:
+    down = [sample(0.0, D, n * 5 * S, why="timeout") for n in range(1, 40)]
+    found = played(sample(0.2), *down).regions[EAST]
+    assert sum(minute.bad for minute in found.minutes) == 12  # at 5 to 60 s; at 65 s it has lasted for 60
+    assert not is_degraded(found, PLAN, NOON + 195 * S)
+
+
+def test_one_kind_of_evidence_counts_for_as_long_as_it_lasts() -> None:
+    half = [sample(0.0, X, n * 15 * S, why="GET: 503") for n in range(1, 20)]
+    found = played(sample(0.2), *half).regions[EAST]
+    assert sum(minute.bad for minute in found.minutes) == 19
+    assert is_degraded(found, PLAN, NOON + 285 * S)
+
+
 def test_a_sample_that_came_late_is_not_counted() -> None:
     found = played(sample(0.2), sample(0.2, at=60 * S), sample(0.9, at=30 * S))
     assert found.regions[EAST].minutes == ()
@@ -143,7 +157,7 @@ def test_each_region_has_its_own() -> None:
     record = HealthRecord("orders")
     for at in (0 * S, 15 * S):
         both = [sample(0.2 + at.total_seconds() / 10, at=at), sample(0.2, at=at, region=WEST)]
-        record = mark(add_round(record, both, {}, 5, NOON + at), both, RULE)
+        record = mark(add_round(record, both, {}, 5, NOON + at), both, PLAN)
     assert (len(record.regions[EAST].minutes), record.regions[WEST].minutes) == (1, ())
 
 

@@ -63,18 +63,22 @@ def has_to_be_told(known: RegionHealth | None, sample: Sample, rule: Degradation
     return sample.health is not Health.HEALTHY or is_slow(known.usual_s if known else 0.0, sample, rule)
 
 
-def mark(record: HealthRecord, samples: Iterable[Sample], rule: Degradation) -> HealthRecord:
-    """Return the record with these samples, which were just added to it, counted."""
+def mark(record: HealthRecord, samples: Iterable[Sample], plan: Plan) -> HealthRecord:
+    """Return the record with these samples, which were just added to it, counted.
+
+    Those of a decided outage are not: a Region that is down is not degraded, nor is one that is back.
+    """
     regions = dict(record.regions)
     for sample in samples:
         known = regions.get(sample.region)
         if known is not None and known.last_at == sample.at:  # else it came late, and added nothing
-            regions[sample.region] = _marked(known, sample, rule)
+            regions[sample.region] = _marked(known, sample, plan)
     return replace(record, regions=regions)
 
 
-def _marked(known: RegionHealth, sample: Sample, rule: Degradation) -> RegionHealth:
-    slow, bad = is_slow(known.usual_s, sample, rule), is_bad(sample)
+def _marked(known: RegionHealth, sample: Sample, plan: Plan) -> RegionHealth:
+    decided = sample.health is Health.UNHEALTHY and known.lasted() >= plan.sampling.confirm_for
+    slow, bad = is_slow(known.usual_s, sample, plan.degradation), is_bad(sample) and not decided
     usual = known.usual_s
     if sample.health is Health.HEALTHY and not slow:
         usual = usual + (sample.latency_s - usual) * LEARNED if usual else sample.latency_s

@@ -82,7 +82,7 @@ def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord
         samples = observation.samples.values()
         lags = observation.lags if observation.full else None
         following = add_round(known, samples, lags, plan.sampling.window, ports.clock.now())
-        return mark(following, samples, plan.degradation)
+        return mark(following, samples, plan)
 
     return update_health(ports, plan, with_round)
 
