@@ -41,6 +41,8 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
     [fleet]                  other plans of the same stack (with it, [start] must name this one)
       others                 how many there are
       wanting                how many of them see the primary as we do
+    [control]                targets outside both Regions, to tell 'gone' from 'cut off'
+      target, another        an answer; there is one target, or there are two, where they stand here
     [replication]            lag; stopped = true; unseen_by = the Region that cannot tell what it sees;
                              clock_ahead = by how much the writer of the newest heartbeats was ahead of us
     [dns]                    what Route 53 holds: record, fence; api = an answer of its control plane
@@ -214,6 +216,14 @@ class Answer:
         return ANSWERS[value]
 
 
+class Endpoint(Answer):
+    """An endpoint's answer, its HTTP status or one of ANSWERS."""
+
+    def read(self, where: str, value: object) -> object:
+        """Return the symptom, the status, or None for a good answer."""
+        return super().read(f"{where} endpoint", value)
+
+
 CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer(), "takes": Span()}
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
@@ -271,6 +281,7 @@ FORMAT: dict[str, Any] = {
     "earlier": [ROUNDS],
     "now": ROUNDS,
     "elsewhere": [{"place": Text(), "primary": VIEW, "standby": VIEW, "for": Span(), "silent": Span()}],
+    "control": {"target": Endpoint(), "another": Endpoint()},
     "fleet": {"others": Count(), "wanting": Count()},
     "replication": {"lag": Span(), "stopped": Truth(), "unseen_by": ROLE, "clock_ahead": Span()},
     "dns": {
@@ -388,6 +399,9 @@ class Stage:
         self.tables.takes = dict.fromkeys(self.world.plan.regions, self.usual)
         length = sum((lasts(part) + part.get("unseen", timedelta(0)) for part in rounds), USUAL)
         self.world.clock.at = NOON - length - (2 * MINUTE if "open" in case.says else timedelta(0))
+        for name, answer in case.of("control").items():
+            if answer is not None:
+                self.world.endpoints.answers[f"https://{name}.example.net/"] = answer
         self._begin()
         if "open" in case.says:
             self._leave_open()
@@ -674,8 +688,9 @@ def plan_of(case: Case) -> Plan:
     calendar = read_policy(Table(case.name, "policy.", spans))
     said["failback_windows"] = calendar.failback_windows
     said["failback_blackouts"] = calendar.failback_blackouts
+    targets = tuple(f"https://{name}.example.net/" for name in case.of("control"))
     rule = read_degradation(Table(case.name, "degradation.", case.of("degradation")))
-    return replace(with_policy(**said), degradation=rule)
+    return replace(with_policy(**said), degradation=rule, control_targets=targets)
 
 
 def point_at_the_standby(world: World) -> None:

@@ -79,6 +79,8 @@ READ = [
     (HTTP, HTTP + 'json = "a..b"\nequals = "ok"\n', "check.http[0].json: 'a..b' is not valid; allowed: names of fields joined by dots, such as \"checks.database\""),
     (HTTP, HTTP + 'json = "a"\nequals = ["ok"]\n', "check.http[0].equals: ['ok'] is not valid; allowed: a text, a number, true or false"),
     (HTTP, HTTP + 'text = ""\n', "check.http[0].text: '' is not valid; allowed: 1 to 200 printable characters that the answer contains"),
+    (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "example.org"\n', "check.control[0].url: 'example.org' is not valid; allowed: a URL such as \"https://use1.orders.example.com/health\", without user or password"),
+    (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "https://a.example"\n' * 4, "check.control: 4 control targets; allowed: at most 3"),
     (DYNAMODB, "", "check.dynamodb: missing; allowed: at least one [[check.dynamodb]]"),
     (DYNAMODB, '[check.dynamodb]\ntable = "orders"\n', "check.dynamodb: not an array of tables; allowed: [[check.dynamodb]]"),
     (DYNAMODB + HTTP, "[check]\ndynamodb = [{table = \"orders\"}]\nhttp = [5]\n", "check.http: not an array of tables; allowed: [[check.http]]"),

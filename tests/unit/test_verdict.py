@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from region_failover.domain.plan import Sampling
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
+    ELSEWHERE,
     MAX_GAP,
     CheckResult,
     Evidence,
@@ -146,6 +147,44 @@ def test_when_nothing_answers_anywhere_it_is_we_who_are_cut_off() -> None:
 def test_both_regions_answering_with_errors_are_both_unhealthy() -> None:
     samples = assess(checks((SERVER_ERROR, SERVER_ERROR), (TIMED_OUT, SERVER_ERROR)), NOON)
     assert {s.health for s in samples.values()} == {Health.UNHEALTHY}
+
+
+def control(*symptoms: Symptom | None) -> list[CheckResult]:
+    return [CheckResult(ELSEWHERE, HTTP, f"GET https://control-{n}", s) for n, s in enumerate(symptoms)]
+
+
+@pytest.mark.parametrize(
+    ("east_checks", "west_checks", "controls", "expected"),
+    [
+        pytest.param((TIMED_OUT, REFUSED), (None, None), (None,), "unhealthy healthy", id="it answers: gone"),
+        pytest.param((TIMED_OUT, REFUSED), (None, None), (TIMED_OUT,), "unknown healthy", id="it does not: cut off"),
+        pytest.param((TIMED_OUT, REFUSED), (REFUSED, REFUSED), (None,), "unhealthy unhealthy", id="both are gone"),
+        pytest.param((TIMED_OUT, REFUSED), (REFUSED, REFUSED), (REFUSED,), "unknown unknown", id="we are alone"),
+        pytest.param((TIMED_OUT, REFUSED), (None, None), (REFUSED, None), "unhealthy healthy", id="one of two answers"),
+        pytest.param((None, None), (None, None), (TIMED_OUT,), "healthy healthy", id="what is well is well"),
+        pytest.param(
+            (TIMED_OUT, REFUSED), (None, None), (Symptom(Kind.HTTP, status=503),), "unhealthy healthy", id="any answer"
+        ),
+        pytest.param(
+            (TIMED_OUT, REFUSED), (None, None), (Symptom(Kind.TLS),), "unknown healthy", id="another's certificate"
+        ),
+    ],
+)
+def test_a_control_target_tells_gone_from_cut_off(
+    east_checks: tuple[Symptom | None, Symptom | None],
+    west_checks: tuple[Symptom | None, Symptom | None],
+    controls: tuple[Symptom | None, ...],
+    expected: str,
+) -> None:
+    found = assess([*checks(east_checks, west_checks), *control(*controls)], NOON)
+    assert f"{found[EAST].health.value} {found[WEST].health.value}" == expected
+    assert set(found) == {EAST, WEST}
+
+
+def test_a_sample_says_that_no_control_target_answers() -> None:
+    found = assess([*checks((TIMED_OUT, REFUSED)), *control(TIMED_OUT)], NOON)[EAST]
+    assert found.ours
+    assert found.why.startswith("no control target answers: ")
 
 
 def test_one_answer_from_anywhere_shows_that_we_are_not_cut_off() -> None:

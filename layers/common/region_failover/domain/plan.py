@@ -188,7 +188,7 @@ class SsmParameter:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One application's description."""
+    """One application's description. `control_targets`: URLs outside both Regions; any answer will do."""
 
     name: str
     regions: Regions
@@ -200,6 +200,7 @@ class Plan:
     linode_records: tuple[LinodeRecord, ...]
     ssm_parameters: tuple[SsmParameter, ...]
     degradation: Degradation = Degradation()
+    control_targets: tuple[str, ...] = ()
 
     def zones(self) -> dict[str, tuple[Route53Record, ...]]:
         """Return the records by hosted zone, in the plan's order."""

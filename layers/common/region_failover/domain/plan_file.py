@@ -43,6 +43,9 @@ FENCE_CHARACTERS = 2 * 120
 # So that the record of a transition, with what was there before, stays far below DynamoDB's 400 KB an item.
 MOST_RECORDS = 1000
 
+# Each is one more request a sample.
+MOST_CONTROL_TARGETS = 3
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ZONE = re.compile(r"[A-Z0-9]{1,32}")
@@ -71,7 +74,7 @@ def _plan(top: Table) -> Plan:
     top.only("name", "regions", "policy", "sampling", "degradation", "check", "switch")
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
-    checks.only("dynamodb", "http")
+    checks.only("dynamodb", "http", "control")
     switches.only("route53_record", "linode_record", "ssm_parameter")
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
@@ -81,6 +84,7 @@ def _plan(top: Table) -> Plan:
         degradation=read_degradation(top.table("degradation")),
         dynamodb_checks=checks.tables("dynamodb", _dynamodb_check),
         http_checks=checks.tables("http", _http_check),
+        control_targets=checks.tables("control", _control_target),
         route53_records=switches.tables("route53_record", _route53_record),
         linode_records=switches.tables("linode_record", _linode_record),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
@@ -100,6 +104,9 @@ def _check_whole(top: Table, plan: Plan) -> None:
         )
     if not (plan.route53_records or plan.linode_records):
         top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
+    if len(plan.control_targets) > MOST_CONTROL_TARGETS:
+        allowed = f"at most {MOST_CONTROL_TARGETS}"
+        top.fail("check.control", f"{len(plan.control_targets)} control targets", allowed)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)
     count = len(plan.route53_records) + len(plan.linode_records)
@@ -153,6 +160,11 @@ def _http_check(table: Table) -> HttpCheck:
     if urls[0] == urls[1]:
         table.fail("standby", "the same URL as the primary", "each Region's own endpoint")
     return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200), _body(table))
+
+
+def _control_target(table: Table) -> str:
+    table.only("url")
+    return _url(table, "url")
 
 
 def _body(table: Table) -> Body:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from region_failover.domain.plan import Sampling
 from region_failover.domain.state import is_ahead, is_recent
-from region_failover.domain.symptom import TRANSPORT, Blame, Symptom, blame
+from region_failover.domain.symptom import TRANSPORT, Blame, Kind, Symptom, blame
 
 
 class Evidence(StrEnum):
@@ -65,29 +65,45 @@ class Sample:
     latency_s: float = 0.0
 
 
+# Where a control target is: in neither of a plan's Regions.
+ELSEWHERE = ""
+
+
 def assess(results: Sequence[CheckResult], at: datetime) -> dict[str, Sample]:
     """Return a sample for each Region; UNKNOWN unless the evidence is complete.
 
     HEALTHY: every check answered well. UNHEALTHY: two independent kinds of evidence failed through the
-    Region's own fault. When nothing at all answers, in no Region, it is we who are cut off: UNKNOWN.
+    Region's own fault. Where no control target answers (or, without any, nothing in any Region), it is we
+    who are cut off: what fails then is UNKNOWN.
     """
-    cut_off = bool(results) and all(r.symptom and r.symptom.kind in TRANSPORT for r in results)
-    regions = dict.fromkeys(result.region for result in results)
+    own = [result for result in results if result.region != ELSEWHERE]
+    control = [result for result in results if result.region == ELSEWHERE]
+    cut_off = _why_cut_off(own, control)
+    regions = dict.fromkeys(result.region for result in own)
     return {
-        region: _sample(region, [r for r in results if r.region == region], at, cut_off) for region in regions
+        region: _sample(region, [r for r in own if r.region == region], at, cut_off) for region in regions
     }
 
 
-def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: bool) -> Sample:
+def _why_cut_off(own: Sequence[CheckResult], control: Sequence[CheckResult]) -> str:
+    """Return why it is we who are cut off, '' where we are not; a control target's 404 is an answer, too."""
+    if control:
+        answers = any(r.symptom is None or r.symptom.kind is Kind.HTTP for r in control)
+        return "" if answers else "no control target answers"
+    nothing = bool(own) and all(r.symptom and r.symptom.kind in TRANSPORT for r in own)
+    return "nothing answers in any Region" if nothing else ""
+
+
+def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: str) -> Sample:
     bad = [result for result in results if result.symptom]
     theirs = {r.evidence for r in bad if r.symptom and blame(r.symptom) is Blame.THEIRS}
-    ours = cut_off or any(r.symptom and blame(r.symptom) is Blame.OURS for r in bad)
+    ours = bool(cut_off) or any(r.symptom and blame(r.symptom) is Blame.OURS for r in bad)
     why = "; ".join(str(result) for result in bad)
     if not bad:
         slowest = max((r.took_s for r in results if r.took_s is not None), default=0.0)
         return Sample(region, at, Health.HEALTHY, latency_s=slowest)
     if cut_off:
-        return Sample(region, at, Health.UNKNOWN, ours=True, why=f"nothing answers in any Region: {why}")
+        return Sample(region, at, Health.UNKNOWN, ours=True, why=f"{cut_off}: {why}")
     if len(theirs) >= KINDS_NEEDED:
         return Sample(region, at, Health.UNHEALTHY, ours=ours, why=why)
     return Sample(region, at, Health.UNKNOWN, ours=ours, why=why)

@@ -13,6 +13,7 @@ from region_failover.domain.plan import Plan
 from region_failover.domain.state import is_ahead
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import (
+    ELSEWHERE,
     CheckResult,
     Evidence,
     HealthRecord,
@@ -125,6 +126,7 @@ def _run_checks(eyes: Eyes, plan: Plan, at: datetime, *, beat: bool) -> list[Che
             *_endpoint_checks(eyes, plan, region),
         )
     ]
+    checks += _control_checks(eyes, plan)
     calls = [partial(_timed, eyes, call) for *_, call in checks]
     answers = eyes.together(calls, plan.sampling.timeout)
     return [
@@ -161,6 +163,12 @@ def _endpoint_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
         url = check.url(plan.regions.role(region))
         get = partial(eyes.endpoints.get, url, check.status, plan.sampling.timeout, check.body)
         yield region, Evidence.HTTP, f"GET {url}", get
+
+
+def _control_checks(eyes: Eyes, plan: Plan) -> Iterator[Check]:
+    for url in plan.control_targets:
+        get = partial(eyes.endpoints.get, url, 200, plan.sampling.timeout)
+        yield ELSEWHERE, Evidence.HTTP, f"GET {url}", get
 
 
 def _symptom(answer: object) -> Symptom | None:
