@@ -18,8 +18,9 @@ from region_failover.domain.codec import dump, load_health, load_state, load_tra
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
-from region_failover.domain.plan import FailbackMode, Plan, Role
+from region_failover.domain.plan import FailbackMode, NodeBalancer, Plan, Role
 from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
+from region_failover.domain.reports import Alarm, Nodes
 from region_failover.domain.state import Phase, PlanState, Transition
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import (
@@ -475,6 +476,33 @@ class FakeLinode:
         return self.faults.around(operation, effect)
 
 
+class FakeReports:
+    """CloudWatch and Linode: every alarm OK, every node up, every instance running unless told otherwise."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.alarms: dict[tuple[str, str], Alarm | Symptom] = {}
+        self.balancers: dict[NodeBalancer, Nodes | Symptom] = {}
+        self.instances: dict[int, str | Symptom] = {}
+
+    def alarm(self, region: str, name: str) -> Alarm:
+        return self._say("reports.alarm", self.alarms.get((region, name), Alarm("OK")))
+
+    def nodes(self, balancer: NodeBalancer) -> Nodes:
+        return self._say("reports.nodes", self.balancers.get(balancer, Nodes(2, 0, "http")))
+
+    def instance(self, instance: int) -> str:
+        return self._say("reports.instance", self.instances.get(instance, "running"))
+
+    def _say(self, operation: str, answer: T | Symptom) -> T:
+        def effect() -> T:
+            if isinstance(answer, Symptom):
+                raise RemoteFailure(answer)
+            return answer
+
+        return self.faults.around(operation, effect)
+
+
 def rounded(ttl_sec: int) -> int:
     """Return the TTL that Linode keeps: the next of its list; 0 means the default."""
     return next((ttl for ttl in LINODE_TTLS if ttl >= ttl_sec), LINODE_TTLS[-1]) if ttl_sec else 0
@@ -554,6 +582,7 @@ class World:
         self.zones = FakeZones(self.faults)
         self.parameters = FakeParameters(self.faults)
         self.linode = FakeLinode(self.faults)
+        self.reports = FakeReports(self.faults)
         self.events = FakeEvents(self.faults)
         self.notifier = FakeNotifier(self.faults)
         self.meter = FakeMeter()
@@ -586,6 +615,7 @@ class World:
             zones=self.zones,
             parameters=self.parameters,
             linode=self.linode,
+            reports=self.reports,
             events=self.events,
             notifier=self.notifier,
             samples=self.samples,

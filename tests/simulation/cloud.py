@@ -24,7 +24,7 @@ from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import HealthRecord
 from region_failover.ports import LinodeRecordState, Ports
-from tests.fakes import NOON, FakeLinode, FakeParameters, FakeTables, FakeZones, Faults
+from tests.fakes import NOON, FakeLinode, FakeParameters, FakeReports, FakeTables, FakeZones, Faults
 from tests.simulation.scheduler import Died, Process, Scheduler
 from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
@@ -385,6 +385,7 @@ class Cloud:
             zones=_Port(port, "zones", self.zones),  # type: ignore[arg-type]
             parameters=_Port(port, "parameters", self.parameters),  # type: ignore[arg-type]
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
+            reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]
             samples=_Port(port, "samples", _NoSamples()),  # type: ignore[arg-type]

@@ -32,7 +32,9 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       by                     'alarm' or 'human'
     [[earlier]], [now]       what the checks showed, oldest first; `for`: how long; `unseen`: nobody looked
       primary, standby       read, write, endpoint: an answer, by check; all: the whole Region; takes: how
-                             long a read takes (0.1 s, where the file does not say and any part of it does)
+                             long a read takes (0.1 s, where the file does not say and any part of it does);
+                             alarm, linode: what CloudWatch and Linode say (a plan that asks them, where any
+                             part of the file says so)
     [[elsewhere]]            what another vantage point has reported, every 5 s
       place                  its name
       primary, standby       'down', 'well' or 'unknown'; 'well' where the file does not say
@@ -72,8 +74,17 @@ from typing import Any
 from region_failover.domain.approval import propose
 from region_failover.domain.codec import dump, load_health
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
-from region_failover.domain.plan import FailbackMode, FailoverMode, Plan, Role
+from region_failover.domain.plan import (
+    AlarmCheck,
+    FailbackMode,
+    FailoverMode,
+    NodeBalancer,
+    NodeBalancerCheck,
+    Plan,
+    Role,
+)
 from region_failover.domain.policy_file import read_degradation, read_policy
+from region_failover.domain.reports import Alarm, Nodes
 from region_failover.domain.state import Answer as Answered
 from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
@@ -127,6 +138,8 @@ ANSWERS: dict[str, Symptom | None] = {
 MINUTE = timedelta(minutes=1)
 USUAL = timedelta(minutes=30)
 SIDES = {"primary": EAST, "standby": WEST}
+ALARM_CHECK = AlarmCheck("errors", "errors")
+BALANCER_CHECK = NodeBalancerCheck(NodeBalancer(1, 11), NodeBalancer(2, 22))
 
 
 class BadFile(Exception):
@@ -224,7 +237,28 @@ class Endpoint(Answer):
         return super().read(f"{where} endpoint", value)
 
 
-CHECKS = {"read": Answer(), "write": Answer(), "endpoint": Answer(), "all": Answer(), "takes": Span()}
+ALARMS: dict[str, Alarm | Symptom] = {
+    "quiet": Alarm("OK"),
+    "firing": Alarm("ALARM", NOON - timedelta(minutes=3), reason="5 datapoints were above the threshold"),
+    "firing since last week": Alarm("ALARM", NOON - timedelta(days=7)),
+    "muted": Alarm("ALARM", NOON - timedelta(minutes=3), muted="its actions are disabled"),
+    "without data": Alarm("INSUFFICIENT_DATA", NOON),
+    "out of reach": TIMED_OUT,
+    "not there": Symptom(Kind.SETTINGS, detail="us-east-1 has no alarm 'errors'"),
+}
+LINODE: dict[str, Nodes | Symptom] = {
+    "up": Nodes(1, 1, "http"),
+    "down": Nodes(0, 2, "http"),
+    "unchecked": Nodes(0, 2, "none"),
+    "out of reach": Symptom(Kind.HTTP, status=503),
+    "not allowed": Symptom(Kind.HTTP, status=401, detail="Linode: Invalid Token"),
+}
+CHECKS = {
+    **dict.fromkeys(("read", "write", "endpoint", "all"), Answer()),
+    "takes": Span(),
+    "alarm": Words(tuple(ALARMS)),
+    "linode": Words(tuple(LINODE)),
+}
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
 VIEWS = {"down": Health.UNHEALTHY, "well": Health.HEALTHY, "unknown": Health.UNKNOWN}
@@ -435,6 +469,7 @@ class Stage:
                 self.tables.answers.pop((region, operation), None)
                 if answers.get(check, whole) is not None:
                     self.tables.answers[region, operation] = answers.get(check, whole)
+        self._let_be_said(region, answers)
         plan = self.world.plan
         url = plan.http_checks[0].url(plan.regions.role(region))
         self.world.endpoints.answers.pop(url, None)
@@ -443,6 +478,12 @@ class Stage:
             self.world.endpoints.answers[url] = answers.get("endpoint", whole)
         if whole is not None:
             self.world.parameters.failures[region] = whole
+
+    def _let_be_said(self, region: str, answers: Mapping[str, Any]) -> None:
+        role = self.world.plan.regions.role(region)
+        reports = self.world.reports
+        reports.alarms[region, ALARM_CHECK.alarm(role)] = ALARMS[answers.get("alarm", "quiet")]
+        reports.balancers[BALANCER_CHECK.balancer(role)] = LINODE[answers.get("linode", "up")]
 
     def _look_for(self, time: timedelta) -> None:
         """Look as the probe does, so often that the last look is a few seconds before the end."""
@@ -690,7 +731,15 @@ def plan_of(case: Case) -> Plan:
     said["failback_blackouts"] = calendar.failback_blackouts
     targets = tuple(f"https://{name}.example.net/" for name in case.of("control"))
     rule = read_degradation(Table(case.name, "degradation.", case.of("degradation")))
-    return replace(with_policy(**said), degradation=rule, control_targets=targets)
+    rounds = [*case.says.get("earlier", []), case.of("now")]
+    sides = [part.get(side, {}) for part in rounds for side in SIDES]
+    return replace(
+        with_policy(**said),
+        degradation=rule,
+        control_targets=targets,
+        alarm_checks=(ALARM_CHECK,) if any("alarm" in side for side in sides) else (),
+        balancer_checks=(BALANCER_CHECK,) if any("linode" in side for side in sides) else (),
+    )
 
 
 def point_at_the_standby(world: World) -> None:

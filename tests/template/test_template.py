@@ -35,6 +35,9 @@ WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords",
     "dynamodb:DescribeLimits",
     "dynamodb:ListTables",
+    # With resources, DescribeAlarms leaves composite alarms out (CloudWatch API reference).
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:ListAlarmMuteRules",
 }
 
 Tree = dict[str, Any]

@@ -75,6 +75,11 @@ def results(*symptoms: object, region: str = EAST) -> list[CheckResult]:
         pytest.param(
             results(TIMED_OUT) + results(None, region=WEST), True, id="the other Region is not asked"
         ),
+        pytest.param(
+            [*results(TIMED_OUT), CheckResult(EAST, Evidence.ALARM, "x", silent="muted")],
+            True,
+            id="a check has nothing to say",
+        ),
         pytest.param([], False, id="nothing was looked at"),
     ],
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from operator import attrgetter
 
@@ -11,12 +12,17 @@ import pytest
 from region_failover.domain.body import ANY, Body
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
+    AlarmCheck,
     Degradation,
     DegradationMode,
     FailbackMode,
     FailoverMode,
+    InstanceCheck,
+    NodeBalancer,
+    NodeBalancerCheck,
     Plan,
     Policy,
+    Role,
     Sampling,
 )
 from region_failover.domain.plan_file import parse_plan
@@ -81,6 +87,22 @@ READ = [
     (HTTP, HTTP + 'text = ""\n', "check.http[0].text: '' is not valid; allowed: 1 to 200 printable characters that the answer contains"),
     (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "example.org"\n', "check.control[0].url: 'example.org' is not valid; allowed: a URL such as \"https://use1.orders.example.com/health\", without user or password"),
     (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "https://a.example"\n' * 4, "check.control: 4 control targets; allowed: at most 3"),
+    (DYNAMODB, DYNAMODB + '[[check.alarm]]\nstandby = "errors"\n', "check.alarm[0].primary: missing; allowed: the name of an alarm in that Region, 1 to 255 characters"),
+    (DYNAMODB, DYNAMODB + '[[check.alarm]]\nprimary = " errors"\n', "check.alarm[0].primary: ' errors' is not valid; allowed: the name of an alarm in that Region, 1 to 255 characters"),
+    (DYNAMODB, DYNAMODB + f'[[check.alarm]]\nprimary = "errors"\nstandby = "{"x" * 256}"\n', f"check.alarm[0].standby: '{'x' * 256}' is not valid; allowed: the name of an alarm in that Region, 1 to 255 characters"),
+    (DYNAMODB, DYNAMODB + '[[check.alarm]]\nprimary = "errors"\nregion = "x"\n', "check.alarm[0].region: unknown key; allowed: primary, standby"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_instance]]\nprimary = 1\n', "check.linode_instance[0].standby: missing; allowed: a whole number from 1 to 9007199254740992"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_instance]]\nprimary = 1\nstandby = 1\n', "check.linode_instance[0].standby: the same instance as the primary; allowed: the instance in each Region"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_instance]]\nprimary = 0\nstandby = 1\n', "check.linode_instance[0].primary: 0 is not valid; allowed: a whole number from 1 to 9007199254740992"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_instance]]\nid = 0\n', "check.linode_instance[0].id: unknown key; allowed: primary, standby"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nprimary = {id = 1, config_id = 11}\n', "check.linode_nodebalancer[0].standby: missing; allowed: { id = 12345, config_id = 67890 }"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nprimary = 1\nstandby = 2\n', "check.linode_nodebalancer[0].primary: not a table; allowed: [check.linode_nodebalancer[0].primary]"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nprimary = {id = 1}\nstandby = {id = 2}\n', "check.linode_nodebalancer[0].primary.config_id: missing; allowed: a whole number from 1 to 9007199254740992"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nprimary = {id = 1, config_id = 11, port = 80}\nstandby = {id = 2}\n', "check.linode_nodebalancer[0].primary.port: unknown key; allowed: id, config_id"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nprimary = {id = 1, config_id = 11}\nstandby = {id = 1, config_id = 11}\n', "check.linode_nodebalancer[0].standby: the same as the primary; allowed: each Region's own NodeBalancer and configuration"),
+    (DYNAMODB, DYNAMODB + '[[check.linode_nodebalancer]]\nport = 80\n', "check.linode_nodebalancer[0].port: unknown key; allowed: primary, standby"),
+    (DYNAMODB, DYNAMODB + '[[check.alarm]]\nprimary = "errors"\n' * 11, "check: 11 checks of what CloudWatch and Linode say; allowed: at most 10 of alarm, linode_nodebalancer and linode_instance"),
+    (DYNAMODB, DYNAMODB + '[[check.ping]]\nhost = "x"\n', "check.ping: unknown key; allowed: dynamodb, http, control, alarm, linode_nodebalancer, linode_instance"),
     (DYNAMODB, "", "check.dynamodb: missing; allowed: at least one [[check.dynamodb]]"),
     (DYNAMODB, '[check.dynamodb]\ntable = "orders"\n', "check.dynamodb: not an array of tables; allowed: [[check.dynamodb]]"),
     (DYNAMODB + HTTP, "[check]\ndynamodb = [{table = \"orders\"}]\nhttp = [5]\n", "check.http: not an array of tables; allowed: [[check.http]]"),
@@ -130,6 +152,43 @@ def test_what_an_endpoint_shall_say_is_read_as_it_stands() -> None:
     plan = parse_plan(changed(HTTP, HTTP + said), "orders.toml")
     assert plan.http_checks[0].body == Body("go", ("checks", "db"), True)
     assert parse_plan(PLAN_TEXT, "orders.toml").http_checks[0].body == ANY
+
+
+def test_what_is_asked_of_cloudwatch_and_linode_is_read_as_it_stands() -> None:
+    asked = """[[check.alarm]]
+primary = "errors"
+standby = "errors (west)"
+[[check.alarm]]
+primary = "latency"
+[[check.linode_nodebalancer]]
+primary = { id = 1, config_id = 11 }
+standby = { id = 2, config_id = 22 }
+[[check.linode_instance]]
+primary = 101
+standby = 202
+"""
+    plan = parse_plan(changed(DYNAMODB, DYNAMODB + asked), "orders.toml")
+    assert plan.alarm_checks == (AlarmCheck("errors", "errors (west)"), AlarmCheck("latency", ""))
+    assert [check.alarm(role) for check in plan.alarm_checks for role in Role] == [
+        "errors",
+        "errors (west)",
+        "latency",
+        "",
+    ]
+    assert plan.balancer_checks == (NodeBalancerCheck(NodeBalancer(1, 11), NodeBalancer(2, 22)),)
+    assert [plan.balancer_checks[0].balancer(role).id for role in Role] == [1, 2]
+    assert plan.instance_checks == (InstanceCheck(101, 202),)
+    assert [plan.instance_checks[0].instance(role) for role in Role] == [101, 202]
+
+
+def test_a_plan_asks_linode_for_its_records_or_for_its_checks() -> None:
+    none = replace(parse_plan(PLAN_TEXT, "orders.toml"), linode_records=())
+    assert parse_plan(PLAN_TEXT, "orders.toml").asks_linode
+    assert not none.asks_linode
+    assert replace(none, instance_checks=(InstanceCheck(1, 2),)).asks_linode
+    assert replace(
+        none, balancer_checks=(NodeBalancerCheck(NodeBalancer(1, 1), NodeBalancer(2, 2)),)
+    ).asks_linode
 
 
 def test_windows_and_blackouts_are_read_as_they_stand() -> None:

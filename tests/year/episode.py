@@ -308,6 +308,7 @@ class _Work:
             zones=fakes.zones,
             parameters=fakes.parameters,
             linode=fakes.linode,
+            reports=fakes.reports,
             notifier=fakes.notifier,
         )
         flow, _ = FLOWS[function]

@@ -27,6 +27,7 @@ from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
 from region_failover.adapters.parameters import Parameters
 from region_failover.adapters.plan_files import shipped_plans
+from region_failover.adapters.reports import Reports
 from region_failover.adapters.route53 import Zones
 from region_failover.adapters.sample_queue import DelayQueue
 from region_failover.adapters.secret import Secret
@@ -45,7 +46,7 @@ from region_failover.domain.web import (
     with_links,
     write_response,
 )
-from region_failover.ports import Eyes, LinodeDns, LinodeRecordState, Ports
+from region_failover.ports import Eyes, LinodeRecordState, Ports
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline
 from region_failover.service.vantage import handle_vantage
@@ -243,6 +244,7 @@ def _warm_up(settings: Settings | VantageSettings) -> None:
 def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
     """Return the ports with the real adapters behind them."""
     clock = SystemClock()
+    linode = _LazyLinode(settings, clock)
     if service not in {"linode_dns", "operator", "readiness"}:
         _warm_up(settings)
     return Ports(
@@ -254,7 +256,8 @@ def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
         endpoints=Endpoints(),
         zones=Zones(client("route53", settings.region, ROUTE53)),
         parameters=Parameters(),
-        linode=_LazyLinode(settings, clock),
+        linode=linode,
+        reports=Reports(linode.real),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
         notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn, _links(settings)),
@@ -295,20 +298,20 @@ def make_linode(settings: Settings, clock: SystemClock) -> Linode:
 
 
 class _LazyLinode:
-    """Linode's adapter, imported at first use: requests belongs to the cold start of one function only."""
+    """Linode's adapter, imported at first use: requests belongs to the cold start only where it is needed."""
 
     def __init__(self, settings: Settings, clock: SystemClock) -> None:
         self._settings = settings
         self._clock = clock
-        self._made: LinodeDns | None = None
+        self._made: Linode | None = None
 
-    def _real(self) -> LinodeDns:
+    def real(self) -> Linode:
         if self._made is None:
             self._made = make_linode(self._settings, self._clock)
         return self._made
 
     def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        return self._real().find(domain_id, name, kind)
+        return self.real().find(domain_id, name, kind)
 
     def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
-        return self._real().point(domain_id, record_id, target, ttl_sec)
+        return self.real().point(domain_id, record_id, target, ttl_sec)

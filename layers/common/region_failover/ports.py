@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.plan import NodeBalancer
+from region_failover.domain.reports import Alarm, Nodes
 from region_failover.domain.state import PlanState, Transition
 from region_failover.domain.verdict import HealthRecord
 from region_failover.domain.zone import Change, ZoneSnapshot
@@ -88,6 +90,22 @@ class Endpoints(Protocol):
 
     def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
         """Return if the endpoint answers with that status, and says what is expected."""
+        ...
+
+
+class Reports(Protocol):
+    """What CloudWatch says of a Region, and Linode of what runs there."""
+
+    def alarm(self, region: str, name: str) -> Alarm:
+        """Return an alarm as it is in that Region now, and whether it is muted."""
+        ...
+
+    def nodes(self, balancer: NodeBalancer) -> Nodes:
+        """Return how many nodes behind a NodeBalancer are up."""
+        ...
+
+    def instance(self, instance: int) -> str:
+        """Return an instance's status."""
         ...
 
 
@@ -200,4 +218,5 @@ class Ports(Eyes):
     zones: Zones
     parameters: Parameters
     linode: LinodeDns
+    reports: Reports
     notifier: Notifier

@@ -145,8 +145,8 @@ def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
     Raises ConfigurationError with every gap at once. A function does not start in a plan's primary Region.
     """
     problems, spare = _gaps(settings, plans, _grants(settings, plans))
-    if any(plan.linode_records for plan in plans) and not settings.linode_token_arn:
-        problems.append("a plan has Linode records, and LinodeTokenSecretArn is empty")
+    if any(plan.asks_linode for plan in plans) and not settings.linode_token_arn:
+        problems.append("a plan asks Linode's API, and LinodeTokenSecretArn is empty")
     _refuse(problems)
     return spare
 

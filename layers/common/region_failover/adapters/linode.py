@@ -14,6 +14,8 @@ import requests
 
 from region_failover.adapters.symptoms import remote, symptom_of
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.plan import NodeBalancer
+from region_failover.domain.reports import Nodes
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.ports import Clock, LinodeRecordState
 
@@ -81,6 +83,29 @@ class Linode:
             pages = int(answer["pages"])
             page += 1
         raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail="the token is not in the account's list"))
+
+    @remote
+    def nodes(self, balancer: NodeBalancer) -> Nodes:
+        """Return how many nodes of a NodeBalancer's configuration are up; scope nodebalancers:read_only."""
+        found = self._ask(f"/nodebalancers/{balancer.id}/configs/{balancer.config_id}")
+        status = found["nodes_status"]
+        return Nodes(int(status["up"]), int(status["down"]), str(found["check"]))
+
+    @remote
+    def instance(self, instance: int) -> str:
+        """Return an instance's status; scope linodes:read_only."""
+        return str(self._ask(f"/linode/instances/{instance}")["status"])
+
+    def _ask(self, path: str) -> Any:
+        """Return one answer for a check, which is not tried again: its round has no time for it."""
+        try:
+            response = self._send("GET", path, None)
+            if response.status_code == 401:
+                self._token.forget()  # rotated since it was read?
+                response = self._send("GET", path, None)
+            return _answer(response)
+        except requests.RequestException as error:
+            raise RemoteFailure(_symptom(error)) from error
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         for attempt in range(1, ATTEMPTS + 1):

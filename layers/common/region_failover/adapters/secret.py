@@ -27,7 +27,7 @@ class Secret:
         """Return the value."""
         if not self._arn:
             raise ConfigurationError(
-                "LINODE_TOKEN_SECRET_ARN is empty, and a plan has Linode records: give the stack's parameter"
+                "LINODE_TOKEN_SECRET_ARN is empty, and a plan asks Linode's API: give the stack's parameter"
                 " LinodeTokenSecretArn the ARN of a secret that holds the token"
             )
         if not self._kept:

@@ -8,6 +8,7 @@ RegionFailoverError
 ├── StateConflict           the record kept changing under us: raise, be retried
 ├── LeaseEnded             our lease ended before an effect: nothing is done, another worker goes on
 ├── FenceRefused            Route 53 refused the batch: the world is not what the snapshot saw
+├── NoEvidence              a check has nothing to say: neither well nor unwell
 ├── NotAnswerable           a human's request that nothing there answers to: said back to whoever asked
 ├── RemoteFailure           a remote call failed; carries a Symptom
 └── OutOfTime               the outer deadline passed: raise, be retried
@@ -60,6 +61,10 @@ class LeaseEnded(RegionFailoverError):
 
 class FenceRefused(RegionFailoverError):
     """Route 53 refused the batch whole: what is there is not what the snapshot saw."""
+
+
+class NoEvidence(RegionFailoverError):
+    """A check has nothing to say, and why: it counts neither for nor against a Region."""
 
 
 class NotAnswerable(RegionFailoverError):

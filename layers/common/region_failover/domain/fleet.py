@@ -42,5 +42,5 @@ def percent_of(others: Sequence[bool]) -> int:
 
 def is_complete(results: Sequence[CheckResult], region: str) -> bool:
     """Return whether every check of a Region failed through its own fault: nothing there answers."""
-    own = [result.symptom for result in results if result.region == region]
+    own = [result.symptom for result in results if result.region == region and not result.silent]
     return bool(own) and all(symptom is not None and blame(symptom) is Blame.THEIRS for symptom in own)

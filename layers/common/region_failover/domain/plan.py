@@ -147,6 +147,50 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmCheck:
+    """What a CloudWatch alarm in each Region says of it. `standby` '': there is none to ask."""
+
+    primary: str
+    standby: str = ""
+
+    def alarm(self, role: Role) -> str:
+        """Return the alarm to ask in that role's Region, '' for none."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBalancer:
+    """One configuration (port) of a Linode NodeBalancer."""
+
+    id: int
+    config_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBalancerCheck:
+    """What Linode says of the NodeBalancers through which the application there is reached."""
+
+    primary: NodeBalancer
+    standby: NodeBalancer
+
+    def balancer(self, role: Role) -> NodeBalancer:
+        """Return the NodeBalancer to ask about for that role."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceCheck:
+    """What Linode says of the instances on which the application there runs; their ids."""
+
+    primary: int
+    standby: int
+
+    def instance(self, role: Role) -> int:
+        """Return the instance to ask about for that role."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
 class Route53Record:
     """A simple record set whose values point at one Region or the other. `ttl` in seconds."""
 
@@ -201,6 +245,14 @@ class Plan:
     ssm_parameters: tuple[SsmParameter, ...]
     degradation: Degradation = Degradation()
     control_targets: tuple[str, ...] = ()
+    alarm_checks: tuple[AlarmCheck, ...] = ()
+    balancer_checks: tuple[NodeBalancerCheck, ...] = ()
+    instance_checks: tuple[InstanceCheck, ...] = ()
+
+    @property
+    def asks_linode(self) -> bool:
+        """Return whether anything of this plan needs Linode's API, and so its token."""
+        return bool(self.linode_records or self.balancer_checks or self.instance_checks)
 
     def zones(self) -> dict[str, tuple[Route53Record, ...]]:
         """Return the records by hosted zone, in the plan's order."""

@@ -17,9 +17,13 @@ from urllib.parse import urlsplit
 from region_failover.domain.body import Body
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
+    AlarmCheck,
     DynamoDbCheck,
     HttpCheck,
+    InstanceCheck,
     LinodeRecord,
+    NodeBalancer,
+    NodeBalancerCheck,
     Plan,
     Regions,
     Route53Record,
@@ -46,6 +50,9 @@ MOST_RECORDS = 1000
 # Each is one more request a sample.
 MOST_CONTROL_TARGETS = 3
 
+# Each is one or two more requests in each of the tick's full rounds; Linode allows 800 a minute in all.
+MOST_REPORTED_CHECKS = 10
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ZONE = re.compile(r"[A-Z0-9]{1,32}")
@@ -54,6 +61,7 @@ _PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
 _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
+_ALARM = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 _JSON_PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 _PRINTABLE = re.compile(r"[!-~]+")
 
@@ -74,7 +82,7 @@ def _plan(top: Table) -> Plan:
     top.only("name", "regions", "policy", "sampling", "degradation", "check", "switch")
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
-    checks.only("dynamodb", "http", "control")
+    checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
     switches.only("route53_record", "linode_record", "ssm_parameter")
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
@@ -85,6 +93,9 @@ def _plan(top: Table) -> Plan:
         dynamodb_checks=checks.tables("dynamodb", _dynamodb_check),
         http_checks=checks.tables("http", _http_check),
         control_targets=checks.tables("control", _control_target),
+        alarm_checks=checks.tables("alarm", _alarm_check),
+        balancer_checks=checks.tables("linode_nodebalancer", _balancer_check),
+        instance_checks=checks.tables("linode_instance", _instance_check),
         route53_records=switches.tables("route53_record", _route53_record),
         linode_records=switches.tables("linode_record", _linode_record),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
@@ -107,6 +118,10 @@ def _check_whole(top: Table, plan: Plan) -> None:
     if len(plan.control_targets) > MOST_CONTROL_TARGETS:
         allowed = f"at most {MOST_CONTROL_TARGETS}"
         top.fail("check.control", f"{len(plan.control_targets)} control targets", allowed)
+    reported = len(plan.alarm_checks) + len(plan.balancer_checks) + len(plan.instance_checks)
+    if reported > MOST_REPORTED_CHECKS:
+        allowed = f"at most {MOST_REPORTED_CHECKS} of alarm, linode_nodebalancer and linode_instance"
+        top.fail("check", f"{reported} checks of what CloudWatch and Linode say", allowed)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)
     count = len(plan.route53_records) + len(plan.linode_records)
@@ -165,6 +180,36 @@ def _http_check(table: Table) -> HttpCheck:
 def _control_target(table: Table) -> str:
     table.only("url")
     return _url(table, "url")
+
+
+def _alarm_check(table: Table) -> AlarmCheck:
+    table.only("primary", "standby")
+    allowed = "the name of an alarm in that Region, 1 to 255 characters"
+    primary = table.text("primary", _ALARM, allowed)
+    return AlarmCheck(primary, table.text("standby", _ALARM, allowed) if "standby" in table.values else "")
+
+
+def _balancer_check(table: Table) -> NodeBalancerCheck:
+    table.only("primary", "standby")
+    found = [_balancer(table, key) for key in ("primary", "standby")]
+    if found[0] == found[1]:
+        table.fail("standby", "the same as the primary", "each Region's own NodeBalancer and configuration")
+    return NodeBalancerCheck(*found)
+
+
+def _balancer(table: Table, key: str) -> NodeBalancer:
+    table.required(key, "{ id = 12345, config_id = 67890 }")
+    inner = table.table(key)
+    inner.only("id", "config_id")
+    return NodeBalancer(inner.whole("id", 1, 2**53), inner.whole("config_id", 1, 2**53))
+
+
+def _instance_check(table: Table) -> InstanceCheck:
+    table.only("primary", "standby")
+    found = [table.whole(key, 1, 2**53) for key in ("primary", "standby")]
+    if found[0] == found[1]:
+        table.fail("standby", "the same instance as the primary", "the instance in each Region")
+    return InstanceCheck(*found)
 
 
 def _body(table: Table) -> Body:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     HTTP = "http"  # an HTTP answer with an error status
     API = "api"  # an AWS or Linode error answer with a code
     WRONG_ANSWER = "wrong-answer"  # an answer, but not the one expected
+    REPORTED = "reported"  # CloudWatch or Linode itself says that it fails
     CREDENTIALS = "credentials"  # none, incomplete, expired before anything was sent
     SETTINGS = "settings"  # the call could not be made as configured
     UNKNOWN = "unknown"
@@ -66,11 +67,11 @@ _THEIR_CODES = frozenset(
 def blame(symptom: Symptom) -> Blame:
     """Return THEIRS only for faults that cannot come from our own credentials, settings or rate.
 
-    HTTP 5xx, timeouts, refusals, missing names and wrong answers are theirs. Access denied, missing
-    table, throttling, TLS (our own trust store may be the cause), redirects and every other 4xx are ours,
-    and so is what nobody has classified yet.
+    HTTP 5xx, timeouts, refusals, missing names, wrong answers and what their own provider says of them are
+    theirs. Access denied, missing table, throttling, TLS (our own trust store may be the cause), redirects
+    and every other 4xx are ours, and so is what nobody has classified yet.
     """
-    if symptom.kind in TRANSPORT or symptom.kind is Kind.WRONG_ANSWER:
+    if symptom.kind in TRANSPORT or symptom.kind in {Kind.WRONG_ANSWER, Kind.REPORTED}:
         return Blame.THEIRS
     if symptom.kind in {Kind.HTTP, Kind.API} and _is_server_side(symptom):
         return Blame.THEIRS

@@ -17,6 +17,8 @@ class Evidence(StrEnum):
 
     DYNAMODB = "dynamodb"
     HTTP = "http"
+    ALARM = "alarm"
+    LINODE = "linode"
 
 
 class Health(StrEnum):
@@ -36,17 +38,22 @@ MAX_GAP = timedelta(seconds=150)
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check in one Region: `symptom` None means answered well, within `took_s` where measured."""
+    """One check in one Region: `symptom` None means answered well, within `took_s` where measured.
+
+    `silent`: why the check says nothing, neither good nor bad; '' if it does.
+    """
 
     region: str
     evidence: Evidence
     name: str
     symptom: Symptom | None = None
     took_s: float | None = None
+    silent: str = ""
 
     def __str__(self) -> str:
         """Return 'name: symptom' for humans."""
-        return f"{self.name}: {self.symptom or 'well'}"
+        word = f"no evidence, {self.silent}" if self.silent else self.symptom or "well"
+        return f"{self.name}: {word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def assess(results: Sequence[CheckResult], at: datetime) -> dict[str, Sample]:
     Region's own fault. Where no control target answers (or, without any, nothing in any Region), it is we
     who are cut off: what fails then is UNKNOWN.
     """
-    own = [result for result in results if result.region != ELSEWHERE]
+    own = [result for result in results if result.region != ELSEWHERE and not result.silent]
     control = [result for result in results if result.region == ELSEWHERE]
     cut_off = _why_cut_off(own, control)
     regions = dict.fromkeys(result.region for result in own)

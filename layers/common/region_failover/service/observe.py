@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from region_failover.domain.degradation import mark
-from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.plan import Plan
+from region_failover.domain.errors import NoEvidence, RemoteFailure
+from region_failover.domain.plan import NodeBalancer, Plan
+from region_failover.domain.reports import read_alarm, read_instance, read_nodes
 from region_failover.domain.state import is_ahead
-from region_failover.domain.symptom import Kind, Symptom
+from region_failover.domain.symptom import Blame, Kind, Symptom, blame
 from region_failover.domain.verdict import (
     ELSEWHERE,
     CheckResult,
@@ -24,6 +25,10 @@ from region_failover.domain.verdict import (
 from region_failover.ports import Eyes, Ports
 
 HEARTBEAT = "heartbeat"
+
+# Kinds of evidence that somebody else tells us of.
+REPORTED = frozenset({Evidence.ALARM, Evidence.LINODE})
+
 POLL_S = 0.1
 
 
@@ -49,21 +54,26 @@ class Observation:
         return {region: sample.health.value for region, sample in self.samples.items()}
 
 
-def look(eyes: Eyes, plan: Plan) -> Observation:
+def look(ports: Ports, plan: Plan) -> Observation:
     """Return what both Regions show now; ends within two of the plan's check timeouts."""
-    at = eyes.clock.now()
-    results = _run_checks(eyes, plan, at, beat=True)
-    lags, ages = _measure_replication(eyes, plan, at, results)
+    at = ports.clock.now()
+    results = _run_checks(
+        ports,
+        plan,
+        lambda region: (_heartbeat_check(ports, plan, region, at), *_reported_checks(ports, plan, region)),
+    )
+    lags, ages = _measure_replication(ports, plan, at, results)
     return Observation(at, assess(results, at), tuple(results), lags, ages)
 
 
 def glance(eyes: Eyes, plan: Plan) -> Observation:
     """Return what both Regions show now without writing anything there; ends within one check timeout.
 
-    It shows whatever reads and endpoints show, and nothing of writes and replication.
+    It shows whatever reads and endpoints show, and nothing of writes, of replication, and of what CloudWatch
+    and Linode say.
     """
     at = eyes.clock.now()
-    results = _run_checks(eyes, plan, at, beat=False)
+    results = _run_checks(eyes, plan, lambda _: ())
     return Observation(at, assess(results, at), tuple(results), {}, {}, full=False)
 
 
@@ -116,13 +126,13 @@ def heartbeat_key(plan: Plan, region: str) -> str:
 Check = tuple[str, Evidence, str, Callable[[], None]]
 
 
-def _run_checks(eyes: Eyes, plan: Plan, at: datetime, *, beat: bool) -> list[CheckResult]:
+def _run_checks(eyes: Eyes, plan: Plan, more: Callable[[str], Iterable[Check]]) -> list[CheckResult]:
     checks = [
         check
         for region in plan.regions
         for check in (
             *_table_checks(eyes, plan, region),
-            *([_heartbeat_check(eyes, plan, region, at)] if beat else []),
+            *more(region),
             *_endpoint_checks(eyes, plan, region),
         )
     ]
@@ -130,7 +140,7 @@ def _run_checks(eyes: Eyes, plan: Plan, at: datetime, *, beat: bool) -> list[Che
     calls = [partial(_timed, eyes, call) for *_, call in checks]
     answers = eyes.together(calls, plan.sampling.timeout)
     return [
-        CheckResult(region, evidence, name, _symptom(answer), _took(name, answer))
+        _result(region, evidence, name, answer)
         for (region, evidence, name, _), answer in zip(checks, answers, strict=True)
     ]
 
@@ -142,9 +152,24 @@ def _timed(eyes: Eyes, call: Callable[[], None]) -> float:
     return (eyes.clock.now() - began).total_seconds()
 
 
-def _took(name: str, answer: object) -> float | None:
-    """Return how long a check took; a heartbeat's does not count, because a glance has none."""
-    return answer if isinstance(answer, float) and name != HEARTBEAT else None
+def _result(region: str, evidence: Evidence, name: str, answer: object) -> CheckResult:
+    if isinstance(answer, NoEvidence):
+        return CheckResult(region, evidence, name, silent=str(answer))
+    symptom = _symptom(answer)
+    if symptom and evidence in REPORTED and _is_only_the_tellers(symptom):
+        return CheckResult(region, evidence, name, silent=str(symptom))
+    return CheckResult(region, evidence, name, symptom, _took(evidence, name, answer))
+
+
+def _is_only_the_tellers(symptom: Symptom) -> bool:
+    """Return whether whoever would tell us cannot: that says nothing of the Region."""
+    return symptom.kind is not Kind.REPORTED and blame(symptom) is Blame.THEIRS
+
+
+def _took(evidence: Evidence, name: str, answer: object) -> float | None:
+    """Return how long a check took; what a glance does not look at does not count."""
+    seen_at_a_glance = name != HEARTBEAT and evidence not in REPORTED
+    return answer if isinstance(answer, float) and seen_at_a_glance else None
 
 
 def _table_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
@@ -153,8 +178,8 @@ def _table_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
         yield region, Evidence.DYNAMODB, f"read {check.table}", read
 
 
-def _heartbeat_check(eyes: Eyes, plan: Plan, region: str, at: datetime) -> Check:
-    write = partial(eyes.tables.write_heartbeat, region, heartbeat_key(plan, region), at)
+def _heartbeat_check(ports: Ports, plan: Plan, region: str, at: datetime) -> Check:
+    write = partial(ports.tables.write_heartbeat, region, heartbeat_key(plan, region), at)
     return region, Evidence.DYNAMODB, HEARTBEAT, write
 
 
@@ -163,6 +188,29 @@ def _endpoint_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
         url = check.url(plan.regions.role(region))
         get = partial(eyes.endpoints.get, url, check.status, plan.sampling.timeout, check.body)
         yield region, Evidence.HTTP, f"GET {url}", get
+
+
+def _reported_checks(ports: Ports, plan: Plan, region: str) -> Iterator[Check]:
+    role = plan.regions.role(region)
+    for name in filter(None, (check.alarm(role) for check in plan.alarm_checks)):
+        yield region, Evidence.ALARM, f"alarm {name}", partial(_ask_alarm, ports, region, name)
+    for balancer in (check.balancer(role) for check in plan.balancer_checks):
+        name = f"NodeBalancer {balancer.id}/{balancer.config_id}"
+        yield region, Evidence.LINODE, name, partial(_ask_nodes, ports, balancer)
+    for instance in (check.instance(role) for check in plan.instance_checks):
+        yield region, Evidence.LINODE, f"Linode {instance}", partial(_ask_instance, ports, instance)
+
+
+def _ask_alarm(ports: Ports, region: str, name: str) -> None:
+    read_alarm(ports.reports.alarm(region, name), ports.clock.now())
+
+
+def _ask_nodes(ports: Ports, balancer: NodeBalancer) -> None:
+    read_nodes(ports.reports.nodes(balancer))
+
+
+def _ask_instance(ports: Ports, instance: int) -> None:
+    read_instance(ports.reports.instance(instance))
 
 
 def _control_checks(eyes: Eyes, plan: Plan) -> Iterator[Check]:
