@@ -202,7 +202,7 @@ def read_monitors_report(body: bytes) -> Report:
     if not all(isinstance(text, str) for text in (plan, region, why)) or not (plan and region):
         raise MalformedEvent("'plan' and 'region' (texts), and perhaps 'why' (text), were expected")
     try:
-        health = Health(found.get("health"))
+        health = Health(str(found.get("health")))
     except ValueError as error:
         allowed = [health.value for health in Health]
         raise MalformedEvent(f"'health' is {found.get('health')!r}; allowed are {allowed}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from region_failover.domain.decision import (
     Decision,
@@ -82,7 +83,7 @@ def _fleet_percent(ports: Ports, plans: Sequence[Plan], plan: Plan) -> int:
         state, health = ports.store.load_state(other.name), ports.store.load_health(other.name)
         return wants_to_move(other, state, health, now)
 
-    answers = ports.together([lambda other=other: wants(other) for other in others], FLEET_LOOKED_UP_WITHIN)
+    answers = ports.together([partial(wants, other) for other in others], FLEET_LOOKED_UP_WITHIN)
     return percent_of([not isinstance(answer, bool) or answer for answer in answers])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from region_failover.domain.errors import ConfigurationError, MalformedEvent, RemoteFailure, StateUnavailable
 from region_failover.domain.plan import Plan
@@ -32,7 +32,7 @@ from region_failover.domain.readiness import (
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name
-from region_failover.ports import Ports
+from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.record import Deadline, Summary, load_state, tell
 
@@ -83,7 +83,7 @@ class _Look:
 
     subject: str
     see: Callable[[], object]
-    find: Callable[[object], Iterable[Finding]]
+    find: Callable[[Any], Iterable[Finding]]
 
 
 def handle_readiness(
@@ -196,7 +196,7 @@ def _linode(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | N
         yield _Look(
             "Linode token",
             inventory.token_expires_at,
-            lambda at: of_token(at, ports.clock.now()),  # type: ignore[arg-type]
+            lambda at: of_token(at, ports.clock.now()),
         )
 
 
@@ -208,7 +208,7 @@ def _both(
 ) -> _Look:
     """Return a look at the same thing in several Regions; one that does not answer is a finding by itself."""
 
-    def all_of_them() -> object:
+    def all_of_them() -> tuple[dict[str, object], list[Finding]]:
         found: dict[str, object] = {}
         missing: list[Finding] = []
         for region in regions:
@@ -218,8 +218,8 @@ def _both(
                 missing.append(not_looked_at(f"{subject} in {region}", str(why)))
         return found, missing
 
-    def findings(seen: object) -> Iterable[Finding]:
-        found, missing = seen  # type: ignore[misc]
+    def findings(seen: tuple[dict[str, object], list[Finding]]) -> Iterable[Finding]:
+        found, missing = seen
         return [*missing, *find(found)]
 
     return _Look(subject, all_of_them, findings)
@@ -233,5 +233,5 @@ def _parameter(ports: Ports, name: str, region: str) -> str | None:
     return ports.parameters.read(region, name)
 
 
-def _targets(find: Callable[[], Sequence[object]]) -> list[tuple[str, int]]:
-    return [(found.target, found.ttl_sec) for found in find()]  # type: ignore[attr-defined]
+def _targets(find: Callable[[], Sequence[LinodeRecordState]]) -> list[tuple[str, int]]:
+    return [(found.target, found.ttl_sec) for found in find()]
