@@ -68,10 +68,21 @@ def test_a_failback_begins_a_cooldown_too() -> None:
     assert world.state.cooldown_until - world.clock.now() > world.plan.policy.cooldown / 2
 
 
-def test_only_a_change_id_and_what_has_no_resources_is_granted_by_a_star() -> None:
+def test_only_a_change_id_alarms_and_what_has_no_resources_are_granted_by_a_star() -> None:
     """Zones, parameters and tables are granted by name: a mistake in a plan reaches nobody else's (I8)."""
-    stars = re.findall(r"^ +(?:- )?Resource: (.*?\*\"?)(?: #.*)?$", TEMPLATE.read_text(), re.MULTILINE)
-    assert stars == ['"*"', "!Sub arn:${AWS::Partition}:route53:::change/*"]
+    statements = TEMPLATE.read_text().split("- Sid: ")[1:]
+    stars = {
+        statement.split()[0]: found[0]
+        for statement in statements
+        if (found := re.findall(r"^ +(?:- )?Resource: (.*?\*\"?)(?: #.*)?$", statement, re.MULTILINE))
+    }
+    assert stars == {
+        "QuotasAndClocks": '"*"',
+        "OwnAlarms": "!Sub arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
+        "Trace": '"*"',
+        "AskAlarms": '"*"',
+        "FollowOwnChanges": "!Sub arn:${AWS::Partition}:route53:::change/*",
+    }
 
 
 def test_a_request_that_was_held_is_not_carried_out_when_it_is_delivered_again() -> None:
