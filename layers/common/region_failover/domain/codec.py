@@ -26,6 +26,7 @@ from region_failover.domain.state import (
     StepKind,
     StepStatus,
     Transition,
+    Unreplicated,
 )
 from region_failover.domain.verdict import Health, HealthRecord, Minute, RegionHealth
 from region_failover.domain.window import Opening
@@ -66,6 +67,7 @@ def load_state(text: str) -> PlanState:
             "requests": tuple(found.get("requests", ())),
             "automatic_moves": tuple(map(datetime.fromisoformat, found.get("automatic_moves", ()))),
             "proposal": _proposal(found.get("proposal")),
+            "unreplicated": _unreplicated(found.get("unreplicated")),
         }
     )
 
@@ -123,6 +125,12 @@ def _known(kind: Any, found: dict[str, Any]) -> dict[str, Any]:
     """Return only the fields this version knows: a rollback must read what a newer version wrote."""
     names = _names(kind)
     return {key: value for key, value in found.items() if key in names}
+
+
+def _unreplicated(found: dict[str, Any] | None) -> Unreplicated | None:
+    if found is None:
+        return None
+    return Unreplicated(**{**_known(Unreplicated, found), "at": datetime.fromisoformat(found["at"])})
 
 
 def _time(text: str | None) -> datetime | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.brakes import count_move, is_cooling, moves_of_the_day
+from region_failover.domain.replication import left_behind
 from region_failover.domain.state import (
     LATE_WRITERS_WITHIN,
     LEASE,
@@ -279,6 +280,7 @@ def complete(
         transition=None,
         cooldown_until=now + cooldown,
         moved_at=now,
+        unreplicated=left_behind(ended, state.unreplicated),
         owed=tuple(step for step in found.steps if step.status is StepStatus.OWED),
     )
     return steady, ended

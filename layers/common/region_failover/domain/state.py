@@ -156,6 +156,20 @@ class Notice:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unreplicated:
+    """What a failover left behind: writes of about the last `loss_s` seconds before `at`, in `source`.
+
+    `at`: when the failover began; `loss_s`: None where it could not be measured.
+    """
+
+    epoch: int
+    source: str
+    target: str
+    at: datetime
+    loss_s: float | None
+
+
 class Answer(StrEnum):
     """What a human said to a proposal."""
 
@@ -189,6 +203,7 @@ class PlanState:
 
     `active`: the Region that has the traffic; `proposal`: the failback that waits for a human's word;
     `pause_note`: who has paused it, when and why; `automatic_moves`: when the newest ones were begun;
+    `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last transition still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed.
@@ -210,6 +225,7 @@ class PlanState:
     automatic_moves: tuple[datetime, ...] = ()
     requests: tuple[str, ...] = ()
     moved_at: datetime | None = None
+    unreplicated: Unreplicated | None = None
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

@@ -29,6 +29,7 @@ from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
 from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
 from region_failover.ports import Eyes, Ports
 from region_failover.service.dispatch import all_or_first_error, for_each_plan, refuse_others
+from region_failover.service.late_writes import tell_late_writes
 from region_failover.service.observe import Observation, glance, look, remember, update_health
 from region_failover.service.record import Deadline, Summary, load_state, send_left_behind, tell
 
@@ -206,6 +207,7 @@ class _Run:
             ports.meter.measure(plan.name, _metrics(plan, observation, active, down))
         if state is not None:
             _tell_what_was_seen(ports, plan, state, after, down)
+            tell_late_writes(ports, plan, state, observation)
         why = _why_to_look(plan, after, active, observation.at)
         news = before is None or not _why_to_look(plan, before, active, observation.at)
         if why and news and plan.name not in self.announced:
