@@ -172,6 +172,17 @@ def test_a_plan_with_linode_records_needs_the_tokens_secret(folder: Path) -> Non
         load_function("linode_dns")
 
 
+def test_a_plan_that_checks_instances_needs_to_be_let(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "orders.toml").write_text(SHIPPED + "[[check.linode_instance]]\nprimary = 1\nstandby = 2\n")
+    with pytest.raises(ConfigurationError, match="LinodeTokenSecretArn is empty"):
+        load_function("health_probe")
+    monkeypatch.setenv("LINODE_TOKEN_SECRET_ARN", "arn:aws:secretsmanager:us-west-2:123456789012:secret:x")
+    with pytest.raises(ConfigurationError, match="LinodeChecks is not ENABLED"):
+        load_function("health_probe")
+    monkeypatch.setenv("LINODE_CHECKS", "ENABLED")
+    load_function("health_probe")
+
+
 def test_what_is_granted_and_not_needed_is_only_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -487,6 +487,15 @@ def test_the_token_statement_is_absent_without_a_token() -> None:
     assert conditional[0][1]["Resource"] == {"Ref": "LinodeTokenSecretArn"}
 
 
+def test_who_looks_reads_the_token_only_where_checks_ask_linode() -> None:
+    found = RESOURCES["ObservePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    conditional = [s["Fn::If"] for s in found if "Fn::If" in s]
+    assert [(c[0], c[1]["Resource"]) for c in conditional] == [
+        ("HasLinodeChecks", {"Ref": "LinodeTokenSecretArn"})
+    ]
+    assert TEMPLATE["Parameters"]["LinodeChecks"]["Default"] == "DISABLED"
+
+
 def test_nobody_may_delete_state_or_scan_it() -> None:
     everything = set().union(*(allowed(name) for name in FUNCTIONS))
     assert {action for action in everything if action.startswith("dynamodb:")} == {

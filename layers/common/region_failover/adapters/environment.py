@@ -49,6 +49,7 @@ class Settings:
     event_bus: str
     linode_token_arn: str
     linode_url: str
+    linode_checks: bool
     maximum_event_age: timedelta
     sample_queue: str = ""
     operator_url: str = ""
@@ -99,6 +100,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         event_bus=found.get("EVENT_BUS_NAME") or "default",
         linode_token_arn=found.get("LINODE_TOKEN_SECRET_ARN", ""),
         linode_url=url,
+        linode_checks=found.get("LINODE_CHECKS") == "ENABLED",
         maximum_event_age=timedelta(seconds=int(age)),
         sample_queue=found.get("SAMPLE_QUEUE_URL", ""),
         operator_url=found.get("OPERATOR_URL", ""),
@@ -147,6 +149,8 @@ def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
     problems, spare = _gaps(settings, plans, _grants(settings, plans))
     if any(plan.asks_linode for plan in plans) and not settings.linode_token_arn:
         problems.append("a plan asks Linode's API, and LinodeTokenSecretArn is empty")
+    if any(plan.checks_linode for plan in plans) and not settings.linode_checks:
+        problems.append("a plan checks NodeBalancers or instances, and LinodeChecks is not ENABLED")
     _refuse(problems)
     return spare
 

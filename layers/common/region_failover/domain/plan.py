@@ -250,9 +250,14 @@ class Plan:
     instance_checks: tuple[InstanceCheck, ...] = ()
 
     @property
+    def checks_linode(self) -> bool:
+        """Return whether a check of this plan asks Linode's API."""
+        return bool(self.balancer_checks or self.instance_checks)
+
+    @property
     def asks_linode(self) -> bool:
         """Return whether anything of this plan needs Linode's API, and so its token."""
-        return bool(self.linode_records or self.balancer_checks or self.instance_checks)
+        return bool(self.linode_records) or self.checks_linode
 
     def zones(self) -> dict[str, tuple[Route53Record, ...]]:
         """Return the records by hosted zone, in the plan's order."""
