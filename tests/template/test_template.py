@@ -493,7 +493,7 @@ def test_who_looks_reads_the_token_only_where_checks_ask_linode() -> None:
     assert [(c[0], c[1]["Resource"]) for c in conditional] == [
         ("HasLinodeChecks", {"Ref": "LinodeTokenSecretArn"})
     ]
-    assert TEMPLATE["Parameters"]["LinodeChecks"]["Default"] == "DISABLED"
+    assert CONTROL["Parameters"]["LinodeChecks"]["Default"] == "DISABLED"
 
 
 def test_nobody_may_delete_state_or_scan_it() -> None:
