@@ -13,9 +13,10 @@ from string import Template
 from drill.emulator import KEY, RigError
 from drill.layout import BUILD, ROOT, SAM
 
-COPIED = ("template.yaml", "signals.yaml", "functions", "layers")
+COPIED = ("template.yaml", "signals.yaml", "vantage.yaml", "functions", "layers")
 PLANS = Path("layers") / "plans"
 BUILT = Path(".aws-sam") / "build"
+BUILT_VANTAGE = Path(".aws-sam") / "vantage"
 BUILT_PLANS = BUILT / "PlansLayer" / "python" / "region_failover_plans"
 
 
@@ -42,6 +43,12 @@ class Project:
         _sam(arguments, log, folder=self.folder, endpoint="", region="")
         self._is_built = True
         return "sam build of the real template"
+
+    def build_vantage_point(self, log: Path) -> str:
+        """Build the vantage point's template too, with the present plan; return where the built one is."""
+        arguments = ["build", "--template-file", "vantage.yaml", "--build-dir", str(BUILT_VANTAGE)]
+        _sam(arguments, log, folder=self.folder, endpoint="", region="")
+        return str(BUILT_VANTAGE / "template.yaml")
 
     def twin(self, folder: Path) -> Project:
         """Return a copy of this built project in another folder, for a world beside this one."""

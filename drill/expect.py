@@ -96,7 +96,7 @@ def only_told(world: World, also: Sequence[str] = ()) -> Check:
     told once that late writes arrive: how much was left behind depends on the moment. Nothing else may page.
     """
     history = world.transitions()
-    down = {f"{t['source']} is down" for t in history if t["direction"] == "failover"}
+    down = {f"{t['source']} is {_state_of(t)}" for t in history if t["direction"] == "failover"}
     switched = [f"traffic is switched to {t['target']}" for t in history]
     complete = [f"{t['direction']} to {t['target']} is complete" for t in history]
     wanted = Counter([*down, *switched, *complete, *also])
@@ -112,6 +112,11 @@ def only_told(world: World, also: Sequence[str] = ()) -> Check:
         f"not expected: {strange}; missing: {missing}" if strange or missing else f"{len(subjects)} in all"
     )
     return Check("notified of exactly what there was to tell", not strange and not missing, detail)
+
+
+def _state_of(failover: dict[str, Any]) -> str:
+    """Return what was told of the Region that a failover left."""
+    return "degraded" if str(failover["reason"]).startswith("region-degraded") else "down"
 
 
 def no_dead_letters(world: World, but: Sequence[str] = ()) -> Check:

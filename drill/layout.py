@@ -11,8 +11,10 @@ BUILD = ROOT / "build" / "drill"
 PRIMARY = "eu-central-1"
 STANDBY = "eu-west-1"  # also the control Region
 REGIONS = (PRIMARY, STANDBY)
+FURTHER = "eu-north-1"  # where a vantage point may look from
 PRIMARY_ADDRESS = "127.0.0.10"
 STANDBY_ADDRESS = "127.0.0.20"
+NOWHERE = "127.0.0.30"  # a black hole
 
 PLAN = "orders"
 TABLE = "orders"
@@ -26,6 +28,8 @@ LINODE_RECORDS = ("app", "shop")  # relative to the domain; the client `legacy` 
 PARAMETER = "/orders/active-region"
 STACK = "region-failover"
 SIGNALS_STACK = "region-failover-signals"
+VANTAGE_STACK = "region-failover-vantage"
+VANTAGE_POINT = "north"
 LINODE_TOKEN = "rehearsal-token"
 
 # The rehearsal's one scale of time: its DNS answers with this part of each TTL (Linode's floor is 30 s).

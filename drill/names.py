@@ -9,6 +9,9 @@ AWS has one address for all, and an address cannot fail to resolve. So the funct
 - `*.rehearsal.test` is looked up in a file of names (`embedded/functions/sitecustomize.py`, on the functions'
   PYTHONPATH). A name that has been made to vanish resolves to nothing, as an empty answer does.
 
+A partition between some functions and a Region: for them alone its names lead into a black hole
+(`black_hole.py`). Only DynamoDB and the applications have names; the Region's other services are not cut off.
+
 Whoever holds an open connection does not notice that a name has vanished; nor is it so on AWS.
 """
 
@@ -18,7 +21,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,10 @@ API_VERSION = "2012-08-10"
 def dynamodb_name(region: str) -> str:
     """Return the name of a Region's DynamoDB."""
     return f"dynamodb.{region}.rehearsal.test"
+
+
+ELSEWHERE = "elsewhere.rehearsal.test"
+"""What stands for the world outside both Regions: a control target."""
 
 
 def application_name(region: str) -> str:
@@ -52,8 +59,10 @@ class Names:
             **{dynamodb_name(region): "127.0.0.1" for region in layout.REGIONS},
             application_name(layout.PRIMARY): layout.PRIMARY_ADDRESS,
             application_name(layout.STANDBY): layout.STANDBY_ADDRESS,
+            ELSEWHERE: "127.0.0.1",
         }
         self._gone: set[str] = set()
+        self._cut: dict[str, str] = {}
         self._publish()
 
     def environment(self, port: int) -> Mapping[str, str]:
@@ -77,6 +86,18 @@ class Names:
             self._gone.difference_update(names)
             self._publish()
 
+    def cut(self, functions: Iterable[str], *names: str) -> None:
+        """Let what these functions alone send to these names be swallowed, as by a parted network."""
+        with self._lock:
+            self._cut |= {f"{name}@{function}": layout.NOWHERE for function in functions for name in names}
+            self._publish()
+
+    def mend(self) -> None:
+        """End every partition."""
+        with self._lock:
+            self._cut.clear()
+            self._publish()
+
     def start(self) -> None:
         """Use the names in this process too: the applications run here."""
         self._real = socket.getaddrinfo
@@ -90,6 +111,7 @@ class Names:
     def _publish(self) -> None:
         """Replace the file whole: a reader must never see half of it."""
         there = {name: address for name, address in self._addresses.items() if name not in self._gone}
+        there |= self._cut
         fresh = self._file.with_suffix(".new")
         fresh.write_text(json.dumps(there))
         os.replace(fresh, self._file)

@@ -6,10 +6,11 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from botocore.config import Config
 
 from drill import events, layout
 from drill.application import ApplicationEndpoint, shared_port
+from drill.black_hole import BlackHole
 from drill.client import TrafficClient
 from drill.deploy import Project, sam_deploy
 from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
@@ -26,11 +28,26 @@ from drill.faults import FaultTable
 from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
-from drill.names import application_name, dynamodb_name
+from drill.names import ELSEWHERE, application_name, dynamodb_name
 from drill.phases import spoken_service
 from drill.proxy import FaultProxy
 
 FUNCTIONS = ("HealthProbe", "Failover", "Failback", "LinodeDns")
+
+# What a scenario's plan has where it does not say otherwise: times short enough to watch.
+USUAL_POLICY = {
+    "failback": "automatic",
+    "more_policy": "",
+    "every": "3s",
+    "quick_every": "1s",
+    "timeout": "1s",
+    "confirm_for": "5s",
+    "degradation": "notify",
+    "degradation_over": "10m",
+    "more_checks": "",
+}
+# The product's own defaults, for scenarios about its real times.
+REAL_TIMES = {"every": "15s", "quick_every": "5s", "timeout": "2s", "confirm_for": "60s"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,7 @@ class World:
     ) -> None:
         """Keep logs in this folder; deploy this project; `policy`: what the scenario's plan has otherwise."""
         self._project = project
-        self.policy = {"failback": "automatic", "more_policy": "", **(policy or {})}
+        self.policy = {**USUAL_POLICY, **(policy or {})}
         self.folder = folder
         self.journal = journal
         self.faults = FaultTable()
@@ -90,6 +107,8 @@ class World:
         self.journal.note("embedded AWS and Linode's stand-in are up")
         self.zone_id = self._make_world()
         self._start_applications()
+        swallowed = (self.proxy.port, self.port, self.legacy_port, self.linode.port)
+        self._run(BlackHole(layout.NOWHERE, swallowed))
         self._deploy()
         self._start_dns()
         self._start_relay()
@@ -171,8 +190,12 @@ class World:
 
     def plan_values(self) -> dict[str, object]:
         """Return what is filled into the rehearsal's plan."""
+        more_checks = Template(self.policy["more_checks"]).substitute(
+            elsewhere=f"{ELSEWHERE}:{self.linode.port}"
+        )
         return {
             **self.policy,
+            "more_checks": more_checks,
             "primary": layout.PRIMARY,
             "standby": layout.STANDBY,
             "primary_address": layout.PRIMARY_ADDRESS,
@@ -238,6 +261,48 @@ class World:
             },
             log=self.folder / "sam-deploy-signals.log",
         )
+
+    def add_vantage_point(self) -> None:
+        """Build and deploy `vantage.yaml` in a further Region, and give its first tick by hand."""
+        log = self.folder / "sam-deploy-vantage.log"
+        sam_deploy(
+            self._project.folder,
+            stack=layout.VANTAGE_STACK,
+            template=self._project.build_vantage_point(log),
+            region=layout.FURTHER,
+            endpoint=self.emulator.url,
+            bucket=self._bucket(layout.FURTHER),
+            parameters={
+                "ControlRegion": layout.STANDBY,
+                "PrimaryRegion": layout.PRIMARY,
+                "StandbyRegion": layout.STANDBY,
+                "TableNames": layout.TABLE,
+                "VantagePoint": layout.VANTAGE_POINT,
+            },
+            log=log,
+        )
+        found = self._outputs(layout.VANTAGE_STACK, layout.FURTHER)
+        self.vantage_function = found["VantagePointFunctionName"]
+        self.aws("lambda", layout.FURTHER).invoke(
+            FunctionName=self.vantage_function,
+            InvocationType="Event",
+            Payload=json.dumps(events.schedule()),
+        )
+        self.journal.note(f"a vantage point looks from {layout.FURTHER}")
+
+    def cut_off(self, functions: Iterable[str], *regions: str, elsewhere: bool = False) -> None:
+        """Part the network between some functions and these Regions, and the world outside both."""
+        names = [name(region) for region in regions for name in (dynamodb_name, application_name)]
+        self.emulator.names.cut(functions, *names, *([ELSEWHERE] if elsewhere else []))
+
+    @property
+    def looking(self) -> tuple[str, ...]:
+        """Return the names of the control stack's functions that look at the Regions."""
+        return tuple(self.stack.function(name) for name in ("HealthProbe", "Failover", "Failback"))
+
+    def views(self) -> dict[str, Any]:
+        """Return what is known of what other vantage points see, by their names and by Region."""
+        return dict((self._item("health") or {}).get("views", {}))
 
     def _bucket(self, region: str) -> str:
         """Return a new bucket of this Region, for what is deployed there."""

@@ -16,19 +16,24 @@ from drill.scenarios import (
     gray_writes,
     linode_down,
     no_alarms,
+    observer_cut_off,
     observer_denied,
+    partition_43s,
     region_outage,
     relapse_during_dwell,
     replication_paused,
     route53_down,
     secondary_outage,
+    slow_primary,
     standby_sick,
     state_table_down,
+    two_vantage_points,
     window,
     worker_frozen,
     worker_killed,
 )
 from drill.stage import Stage
+from drill.world import REAL_TIMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,26 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "worker-killed": Scenario(
         worker_killed.run, "the failover dies between its change and the record of it: a tick completes it"
+    ),
+    "slow-primary": Scenario(
+        slow_primary.run,
+        "the primary is well and slow: told, and left, because this plan says so; no request fails",
+        slow_primary.policy,
+    ),
+    "two-vantage-points": Scenario(
+        two_vantage_points.run,
+        "the primary dies, at the product's own pace: two places decide within 35 s",
+        lambda: REAL_TIMES,
+    ),
+    "partition-43s": Scenario(
+        partition_43s.run,
+        "the control Region alone loses the primary, for 43 s and for longer: nothing moves",
+        lambda: REAL_TIMES,
+    ),
+    "observer-cut-off": Scenario(
+        observer_cut_off.run,
+        "the control Region loses the primary and the world: its control target says so, nothing moves",
+        observer_cut_off.policy,
     ),
     "approval": Scenario(
         approval.run,

@@ -151,7 +151,8 @@ def test_a_transition_that_was_opened_is_a_move() -> None:
 
 
 def moved(epoch: int, direction: str, source: str, target: str) -> dict[str, Any]:
-    return transition(epoch, direction) | {"source": source, "target": target}
+    more = {"source": source, "target": target, "reason": "region-down: seen"}
+    return transition(epoch, direction) | more
 
 
 ROUND_TRIP = [
@@ -173,6 +174,9 @@ ROUND_TRIP = [
         (ROUND_TRIP, ["holds: drift"], False),
         (ROUND_TRIP[1:], [], False),
         ([*ROUND_TRIP, ROUND_TRIP[1]], [], False),
+        ([*ROUND_TRIP, f"[orders] {P} replicates again: late writes arrive"], [], True),
+        ([*ROUND_TRIP, f"[orders] {S} replicates again: late writes arrive"], [], False),
+        ([*ROUND_TRIP, *[f"[orders] {P} replicates again: late writes arrive"] * 2], [], False),
     ],
 )
 def test_nothing_may_be_told_but_what_there_was_to_tell(
@@ -181,6 +185,15 @@ def test_nothing_may_be_told_but_what_there_was_to_tell(
     history = [moved(1, "failover", P, S), moved(2, "failback", S, P)]
     world = Sound(history=history, mails=[mail(subject) for subject in subjects]).world
     assert expect.only_told(world, also).passed is passes
+
+
+def test_of_a_region_that_was_left_because_it_was_degraded_that_is_told() -> None:
+    history = [moved(1, "failover", P, S) | {"reason": "region-degraded: slow"}]
+    told = [f"[orders] {P} is degraded", *ROUND_TRIP[1:3]]
+    world = Sound(history=history, mails=[mail(subject) for subject in told]).world
+    assert expect.only_told(world).passed
+    world = Sound(history=history, mails=[mail(subject) for subject in ROUND_TRIP[:3]]).world
+    assert not expect.only_told(world).passed
 
 
 def test_a_notification_that_came_twice_or_never_is_found() -> None:

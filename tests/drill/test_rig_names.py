@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drill import layout
+from drill.black_hole import BlackHole
 from drill.names import Names, application_name, dynamodb_name
 
 DYNAMODB = dynamodb_name(layout.PRIMARY)
@@ -58,6 +59,36 @@ def test_a_name_that_has_vanished_resolves_to_nothing_until_it_comes_back(names:
     assert resolve(dynamodb_name(layout.STANDBY)) == "127.0.0.1"
     names.come_back(DYNAMODB)
     assert resolve(DYNAMODB) == "127.0.0.1"
+
+
+def test_a_partition_is_for_some_functions_alone(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    names.cut(["probe"], DYNAMODB)
+    assert resolve(DYNAMODB) == "127.0.0.1"
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "vantage-point")
+    assert resolve(DYNAMODB) == "127.0.0.1"
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "probe")
+    assert resolve(DYNAMODB) == layout.NOWHERE
+    assert resolve(dynamodb_name(layout.STANDBY)) == "127.0.0.1"
+    names.mend()
+    assert resolve(DYNAMODB) == "127.0.0.1"
+
+
+def test_a_black_hole_lets_connect_and_says_nothing() -> None:
+    with socket.socket() as probe:
+        probe.bind((layout.NOWHERE, 0))
+        port = probe.getsockname()[1]
+    hole = BlackHole(layout.NOWHERE, [port])
+    hole.start()
+    try:
+        with socket.create_connection((layout.NOWHERE, port), timeout=2) as link:
+            link.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            link.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                link.recv(1)
+    finally:
+        hole.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((layout.NOWHERE, port), timeout=2)
 
 
 def test_stop_gives_the_systems_resolver_back(tmp_path: Path) -> None:

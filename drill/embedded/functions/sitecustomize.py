@@ -1,8 +1,9 @@
 """Imported first by every process of the embedded AWS; does what its environment asks for.
 
 REHEARSAL_NAMES: a JSON file, name -> address, read at each look-up, that `*.rehearsal.test` is resolved from.
-A name that it does not hold resolves to nothing, as an answer without addresses does: `getaddrinfo` raises
-EAI_NODATA, glibc's code for that.
+An entry 'name@function' is for that function alone, and comes before the name's own. A name that the file
+does not hold resolves to nothing, as an answer without addresses does: `getaddrinfo` raises EAI_NODATA,
+glibc's code for that.
 
 REHEARSAL_CONNECTIONS: a file that gets a line 'time port trace' for each connection that an invocation opens,
 and 'time name trace' for each look-up of its that finds nothing.
@@ -23,9 +24,12 @@ SUFFIX = ".rehearsal.test"
 
 
 def look_up(file: str, name: str) -> str:
-    """Return the address of a name, '' where it has none."""
+    """Return the address of a name for this process, '' where it has none."""
+    name = name.rstrip(".").lower()
+    own = f"{name}@{os.environ.get('AWS_LAMBDA_FUNCTION_NAME', '')}"
     with open(file, encoding="utf-8") as lines:
-        return str(json.load(lines).get(name.rstrip(".").lower(), ""))
+        found = json.load(lines)
+    return str(found.get(own, found.get(name, "")))
 
 
 def resolving(file: str, real: Callable[..., Any]) -> Callable[..., Any]:
