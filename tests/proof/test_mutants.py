@@ -102,7 +102,7 @@ def a_fault(folder: Path, patch: str, layer: str = "tests") -> Fault:
 PATCH = """diff --git a/pyproject.toml b/pyproject.toml
 --- a/pyproject.toml
 +++ b/pyproject.toml
-@@ -1,3 +1,3 @@
+@@ -5,3 +5,3 @@
  [project]
 -name = "region-failover"
 +name = "another"

@@ -79,7 +79,13 @@ QUIET = {
     Reason.NOT_IN_ALARM, Reason.SUPPRESSED, Reason.REJECTED, Reason.OUTSIDE_WINDOW, Reason.BLACKOUT,
     Reason.AWAITING_APPROVAL,  # told by the proposal itself
 }  # fmt: skip
-MOVES = {Reason.REGION_DOWN, Reason.OPERATOR_ASKED, Reason.PRIMARY_SETTLED, Reason.APPROVED}
+MOVES = {
+    Reason.REGION_DOWN,
+    Reason.REGION_DEGRADED,
+    Reason.OPERATOR_ASKED,
+    Reason.PRIMARY_SETTLED,
+    Reason.APPROVED,
+}
 
 
 def test_every_hold_is_told_unless_it_ends_by_itself() -> None:
