@@ -610,6 +610,7 @@ STARTS = {
     "operator-approve.json": set(),
     "operator-pause.json": set(),
     "operator-status.json": set(),
+    "readiness-check.json": set(),
 }
 
 
