@@ -452,8 +452,24 @@ def test_a_step_for_the_worse_never_turns_a_hold_into_a_move(way: Way, decided: 
         known = dict(zip(way.axes[axis], values, strict=True))
         for _, better, worse in steps:
             one, other = EVERY[axis][better], EVERY[axis][worse]
+            if axis == "source" and other is Health.HEALTHY and way.axes is WORN:
+                continue  # the one exception, below
             if one in known and other in known:
                 assert not ~known[one] & known[other], f"{way.name}: {axis} {one} -> {other} moves"
+
+
+def test_a_healthy_sample_ends_only_our_own_blindness_to_a_degraded_region(decided: dict[str, bytes]) -> None:
+    way = next(way for way in WAYS if way.axes is WORN)
+    names, found = list(WORN), moves(way, decided)
+    step = prod(len(WORN[name]) for name in names[names.index("source") + 1 :])
+    assert WORN["source"][1:] == (Health.UNKNOWN, Health.HEALTHY)
+    ended = 0
+    for number, moved in enumerate(found):
+        after = way.situation(number) if moved and not found[number - step] else None
+        if after is not None and after.source is Health.HEALTHY:
+            assert (after.degraded, after.ours) == (Degraded.SOURCE, True)
+            ended += 1
+    assert ended
 
 
 # What makes no difference at all, to whom.
