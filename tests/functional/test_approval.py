@@ -12,7 +12,7 @@ from region_failover.domain.plan import FailbackMode, Plan
 from region_failover.domain.state import Answer, PlanState, Proposal
 from region_failover.domain.window import DAYS, Once, Weekly
 from region_failover.service.proposal import answer_proposal
-from tests.fakes import EAST, NOON, PLAN, WEST, World, with_policy
+from tests.fakes import EAST, NOON, PLAN, WEST, Killed, World, with_policy
 from tests.functional.test_failback import EAST_URL, at_the_standby
 
 ASKING = with_policy(failback=FailbackMode.APPROVAL, approval_expires=timedelta(hours=2))
@@ -57,6 +57,28 @@ def test_what_only_lacks_a_humans_word_is_proposed_once_with_its_evidence(world:
     assert world.state.proposal == proposal
     assert len(world.notifier.sent) == 1
     assert world.moved_to() == WEST
+
+
+def test_i22_a_proposal_whose_worker_dies_is_told_all_the_same(world: World) -> None:
+    world.faults.after("store.save_state", Killed())
+    with pytest.raises(Killed):
+        world.failback()
+    assert world.state.proposal is not None
+    assert world.notifier.sent == []
+    world.clock.advance(61)
+    world.failback()
+    assert len(world.notifier.about(f"proposal {world.state.proposal.id}")) == 1
+
+
+def test_i22_an_answer_whose_worker_dies_is_told_all_the_same(world: World) -> None:
+    proposal = proposed(world)
+    world.faults.after("store.save_state", Killed())
+    with pytest.raises(Killed):
+        say(world, proposal.id, Answer.REJECTED)
+    assert world.notifier.about("is rejected") == []
+    world.clock.advance(61)
+    world.failback()
+    assert len(world.notifier.about(f"proposal {proposal.id} is rejected")) == 1
 
 
 def test_i21_an_approved_proposal_is_carried_out_once(world: World) -> None:

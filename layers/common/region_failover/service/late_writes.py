@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from region_failover.domain.journal import add_notice, notice_of
 from region_failover.domain.plan import Plan
 from region_failover.domain.replication import has_caught_up, is_late, settle_unreplicated
-from region_failover.domain.state import Notice, PlanState, Unreplicated
+from region_failover.domain.state import PlanState, Unreplicated
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, pair
-from region_failover.service.record import change, send
+from region_failover.service.record import Words, change_and_tell
 
 
 def tell_late_writes(ports: Ports, plan: Plan, state: PlanState, seen: Observation) -> None:
@@ -16,21 +15,13 @@ def tell_late_writes(ports: Ports, plan: Plan, state: PlanState, seen: Observati
     left = state.unreplicated
     if left is None or not has_caught_up(left, seen.lags.get(pair(left.source, left.target)), seen.at):
         return
-    notices = [_notice(ports, plan, left)] if is_late(left, plan.policy.max_replication_lag) else []
-
-    def settled(found: PlanState) -> PlanState | None:
-        following = settle_unreplicated(found, left)
-        if following is None or not notices:
-            return following
-        return add_notice(following, notices[0], plan.policy.notify_again) or following
-
-    if change(ports, plan.name, settled) is not None:
-        send(ports, plan.name, notices)
+    words = _words(plan, left) if is_late(left, plan.policy.max_replication_lag) else None
+    change_and_tell(ports, plan, lambda found: settle_unreplicated(found, left), lambda _: words)
 
 
-def _notice(ports: Ports, plan: Plan, left: Unreplicated) -> Notice:
+def _words(plan: Plan, left: Unreplicated) -> Words:
     loss = "an unknown time" if left.loss_s is None else f"about the last {left.loss_s:.0f} s"
-    return notice_of(
+    return (
         f"late writes {left.epoch}",
         f"[{plan.name}] {left.source} replicates again: late writes arrive",
         f"What was written in {left.source} within {loss} before the failover of"
@@ -39,5 +30,4 @@ def _notice(ports: Ports, plan: Plan, left: Unreplicated) -> Notice:
         "Item by item the newest timestamp wins: an item that nobody has written since then is there now;"
         " where somebody has, the late write is lost.\n"
         "docs/runbook.md, 'Late writes', says what to compare.",
-        ports.clock.now(),
     )

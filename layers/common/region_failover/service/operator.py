@@ -18,7 +18,7 @@ from region_failover.domain.state import Answer, PlanState
 from region_failover.ports import Ports
 from region_failover.service.dispatch import all_or_first_error
 from region_failover.service.proposal import answer_proposal
-from region_failover.service.record import Deadline, Summary, change, load_state, tell
+from region_failover.service.record import Deadline, Summary, Words, change_and_tell, load_state
 
 
 def handle_operation(
@@ -46,10 +46,10 @@ def operate(ports: Ports, plan: Plan, operation: Operation) -> Summary:
         state = answer_proposal(ports, plan, operation.proposal, answer, operation.by)
         done = f"proposal {operation.proposal} is {answer.value}"
     else:
-        changed = change(ports, plan.name, _brake(ports, operation))
+        words = _words(ports, plan, operation)
+        changed = change_and_tell(ports, plan, _brake(ports, operation), lambda _: words)
         if changed is not None:
             state, done = changed, _DONE[operation.verb]
-            _tell(ports, plan, operation, done)
     now = ports.clock.now()
     said = {"plan": plan.name, **{key: value for key, value in flat(operation).items() if key != "plan"}}
     ports.store.record_decision(plan.name, now, {**said, "trigger": "operator", "done": done})
@@ -76,12 +76,10 @@ def _brake(ports: Ports, operation: Operation) -> Callable[[PlanState], PlanStat
     }[operation.verb]
 
 
-def _tell(ports: Ports, plan: Plan, operation: Operation, done: str) -> None:
-    at = ports.clock.now()
-    tell(
-        ports,
-        plan,
-        f"{operation.verb.value} {at.isoformat()}",
+def _words(ports: Ports, plan: Plan, operation: Operation) -> Words:
+    done = _DONE[operation.verb]
+    return (
+        f"{operation.verb.value} {ports.clock.now().isoformat()}",
         f"[{plan.name}] {done.partition(':')[0]} by {operation.by}",
         f"{plan.name} is {done}.\n{operation.reason}".strip(),
     )

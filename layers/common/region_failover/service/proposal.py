@@ -21,7 +21,7 @@ from region_failover.domain.web import answer_marker
 from region_failover.domain.window import opens_at
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation
-from region_failover.service.record import change, tell
+from region_failover.service.record import Words, change_and_tell
 
 
 def follow_proposal(
@@ -37,17 +37,16 @@ def follow_proposal(
 
 def _propose(ports: Ports, plan: Plan, evidence: str) -> None:
     now = ports.clock.now()
-    saved = change(
-        ports,
-        plan.name,
-        lambda state: propose(plan, state, evidence, plan.policy.approval_expires, now),
-    )
-    if saved is None or saved.proposal is None:
-        return
-    proposal = saved.proposal
-    tell(
+    change_and_tell(
         ports,
         plan,
+        lambda state: propose(plan, state, evidence, plan.policy.approval_expires, now),
+        lambda state: _question(plan, state.proposal, now) if state.proposal else None,
+    )
+
+
+def _question(plan: Plan, proposal: Proposal, now: datetime) -> Words:
+    return (
         f"proposal {proposal.id}",
         f"[{plan.name}] shall the traffic return to {proposal.target}? proposal {proposal.id}",
         f"{proposal.evidence}\n{_opening(plan, now)}\n\n"
@@ -60,35 +59,32 @@ def _propose(ports: Ports, plan: Plan, evidence: str) -> None:
 
 
 def _withdraw(ports: Ports, plan: Plan, proposal: Proposal, known: HealthRecord) -> None:
-    if change(ports, plan.name, lambda state: withdraw(state, proposal.id)) is None:
-        return
     health = known.regions.get(proposal.target)
-    tell(
-        ports,
-        plan,
+    words = (
         f"withdrawn {proposal.id}",
         f"[{plan.name}] proposal {proposal.id} is withdrawn",
         f"{proposal.target} is no longer settled: {health.why if health else 'it was not seen'}\nThe traffic"
         f" stays in {proposal.source}. A new proposal follows when {proposal.target} has been healthy for"
         f" {plan.policy.healthy_for} again.",
     )
+    change_and_tell(ports, plan, lambda state: withdraw(state, proposal.id), lambda _: words)
 
 
 def answer_proposal(ports: Ports, plan: Plan, proposal_id: str, answer: Answer, by: str) -> PlanState:
     """Put a human's answer on record; raise NotAnswerable where it can have no effect."""
     now = ports.clock.now()
-    saved = change(ports, plan.name, lambda state: give_answer(state, proposal_id, answer, by, now))
-    if saved is None:
-        state = ports.store.load_state(plan.name)
-        why = why_not_answerable(state, proposal_id, now) if state else "the plan has no record yet"
-        raise NotAnswerable(f"plan {plan.name}: {why or 'the record has just changed: ask again'}")
-    tell(
-        ports,
-        plan,
+    words = (
         f"answered {proposal_id}",
         f"[{plan.name}] proposal {proposal_id} is {answer.value}",
         f"By {by}. {_follows(plan, answer, now)}",
     )
+    saved = change_and_tell(
+        ports, plan, lambda state: give_answer(state, proposal_id, answer, by, now), lambda _: words
+    )
+    if saved is None:
+        state = ports.store.load_state(plan.name)
+        why = why_not_answerable(state, proposal_id, now) if state else "the plan has no record yet"
+        raise NotAnswerable(f"plan {plan.name}: {why or 'the record has just changed: ask again'}")
     return saved
 
 

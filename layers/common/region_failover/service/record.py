@@ -148,6 +148,37 @@ def tell(ports: Ports, plan: Plan, key: str, subject: str, text: str) -> None:
         send(ports, plan.name, [notice])
 
 
+# A notice's key, subject and text.
+Words = tuple[str, str, str]
+
+
+def change_and_tell(
+    ports: Ports,
+    plan: Plan,
+    successor: Callable[[PlanState], PlanState | None],
+    words: Callable[[PlanState], Words | None],
+) -> PlanState | None:
+    """Change the record, and put word of it into the same write (I22); return the new state, None if none.
+
+    Whoever dies after the change has not kept it to himself: the next tick sends what stands there.
+    `words`: what to tell of the changed state, None for nothing.
+    """
+    added: list[Notice] = []
+
+    def with_notice(state: PlanState) -> PlanState | None:
+        following = successor(state)
+        said = words(following) if following else None
+        added[:] = [notice_of(*said, ports.clock.now())] if said else []
+        if following is None or not added:
+            return following
+        return add_notice(following, added[0], plan.policy.notify_again) or following
+
+    saved = change(ports, plan.name, with_notice)
+    if saved is not None:
+        send(ports, plan.name, [notice for notice in added if notice in saved.outbox])
+    return saved
+
+
 def send(ports: Ports, plan: str, notices: Sequence[Notice]) -> None:
     """Send notices and take them off the record; after a failure the rest is left for the next tick too."""
     for notice in notices:
