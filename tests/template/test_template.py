@@ -474,6 +474,12 @@ def test_the_operators_function_reads_and_writes_records_and_tells_and_nothing_e
     assert records["Resource"] == {"Fn::GetAtt": "StateTable.Arn"}
 
 
+def test_a_flood_of_the_public_url_takes_no_concurrency_from_the_functions_that_switch() -> None:
+    limits = {name: RESOURCES[name]["Properties"].get("ReservedConcurrentExecutions") for name in FUNCTIONS}
+    assert limits.pop("OperatorFunction") == {"Fn::If": ["HasOperatorPage", 5, {"Ref": "AWS::NoValue"}]}
+    assert set(limits.values()) == {None}
+
+
 def test_no_event_starts_the_operators_function() -> None:
     assert "Events" not in RESOURCES["OperatorFunction"]["Properties"]
 
