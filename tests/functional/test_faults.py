@@ -78,7 +78,6 @@ def test_only_a_change_id_alarms_and_what_has_no_resources_are_granted_by_a_star
     }
     assert stars == {
         "QuotasAndClocks": '"*"',
-        "OwnAlarms": "!Sub arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
         "Trace": '"*"',
         "AskAlarms": '"*"',
         "FollowOwnChanges": "!Sub arn:${AWS::Partition}:route53:::change/*",

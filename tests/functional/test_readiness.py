@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from region_failover.domain.errors import MalformedEvent, RemoteFailure
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import AlarmCheck, NodeBalancer, NodeBalancerCheck, Plan
 from region_failover.domain.readiness import Table
+from region_failover.domain.reports import Alarm, Nodes
+from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import read_triggers
 from region_failover.service.readiness import READINESS_CHECKED, handle_readiness
 from region_failover.service.record import Deadline
-from tests.fakes import DENIED, EAST, TIMED_OUT, WEST, World
+from tests.fakes import DENIED, EAST, NOON, TIMED_OUT, WEST, World
 
 
 @dataclass
@@ -180,3 +182,30 @@ def test_plans_without_linode_ask_nothing_of_linode(account: Account) -> None:
     account.plan = replace(account.plan, linode_records=())
     account.inventory.failures = {"token": RemoteFailure(DENIED)}
     assert problems(account.check()) == []
+
+
+def test_alarms_and_nodebalancers_of_the_plan_that_say_nothing_are_found(account: Account) -> None:
+    account.plan = replace(
+        account.plan,
+        alarm_checks=(AlarmCheck("errors", "errors"), AlarmCheck("latency")),
+        balancer_checks=(NodeBalancerCheck(NodeBalancer(1, 11), NodeBalancer(2, 22)),),
+    )
+    assert account.check()["findings"] == []
+    account.reports.alarms[EAST, "errors"] = Alarm("ALARM", NOON)  # it fires: it speaks
+    account.reports.alarms[WEST, "errors"] = Alarm("INSUFFICIENT_DATA")
+    account.reports.alarms[EAST, "latency"] = Symptom(
+        Kind.SETTINGS, detail="us-east-1 has no alarm 'latency'"
+    )
+    account.reports.balancers[NodeBalancer(1, 11)] = Nodes(0, 2, "none")
+    account.reports.balancers[NodeBalancer(2, 22)] = TIMED_OUT
+    found = account.check()
+    assert [(f["severity"], f["subject"], f["problem"]) for f in found["findings"]] == [
+        (
+            "warning",
+            "NodeBalancer 1/11 in us-east-1",
+            "says nothing: the NodeBalancer does not check its nodes",
+        ),
+        ("warning", "NodeBalancer 2/22 in us-west-2", "could not be looked at: timeout no answer"),
+        ("warning", "alarm errors in us-west-2", "says nothing: its state is INSUFFICIENT_DATA"),
+        ("warning", "alarm latency in us-east-1", "says nothing: us-east-1 has no alarm 'latency'"),
+    ]

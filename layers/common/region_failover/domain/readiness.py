@@ -222,6 +222,16 @@ def of_token(expires_at: datetime | None, now: datetime) -> Iterator[Finding]:
         )
 
 
+def of_silence(subject: str, why: str) -> Iterator[Finding]:
+    """Yield that a check of what others say would say nothing now, and why."""
+    if why:
+        yield warning(
+            subject,
+            f"says nothing: {why}",
+            "it is no evidence while that is so; see to it, or take it out of the plan",
+        )
+
+
 def of_alarms(states: Mapping[str, str]) -> Iterator[Finding]:
     """Yield which alarms have no data, and whether there are any."""
     if not states:

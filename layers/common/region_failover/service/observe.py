@@ -60,7 +60,7 @@ def look(ports: Ports, plan: Plan) -> Observation:
     results = _run_checks(
         ports,
         plan,
-        lambda region: (_heartbeat_check(ports, plan, region, at), *_reported_checks(ports, plan, region)),
+        lambda region: (_heartbeat_check(ports, plan, region, at), *reported_checks(ports, plan, region)),
     )
     lags, ages = _measure_replication(ports, plan, at, results)
     return Observation(at, assess(results, at), tuple(results), lags, ages)
@@ -190,7 +190,8 @@ def _endpoint_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
         yield region, Evidence.HTTP, f"GET {url}", get
 
 
-def _reported_checks(ports: Ports, plan: Plan, region: str) -> Iterator[Check]:
+def reported_checks(ports: Ports, plan: Plan, region: str) -> Iterator[Check]:
+    """Yield the checks of what CloudWatch and Linode say of a Region; readiness asks them, too."""
     role = plan.regions.role(region)
     for name in filter(None, (check.alarm(role) for check in plan.alarm_checks)):
         yield region, Evidence.ALARM, f"alarm {name}", partial(_ask_alarm, ports, region, name)

@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from region_failover.domain.errors import ConfigurationError, MalformedEvent, RemoteFailure, StateUnavailable
+from region_failover.domain.errors import (
+    ConfigurationError,
+    MalformedEvent,
+    NoEvidence,
+    RemoteFailure,
+    StateUnavailable,
+)
 from region_failover.domain.plan import Plan
 from region_failover.domain.readiness import (
     Finding,
@@ -24,16 +30,19 @@ from region_failover.domain.readiness import (
     of_limits,
     of_linode,
     of_parameter,
+    of_silence,
     of_state,
     of_tables,
     of_token,
     of_zone,
 )
 from region_failover.domain.state import PlanState
+from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.dispatch import all_or_first_error, refuse_others
+from region_failover.service.observe import reported_checks
 from region_failover.service.record import Deadline, Summary, load_state, tell
 
 READINESS_CHECKED = "Readiness Checked"
@@ -182,6 +191,10 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
             partial(of_parameter, plan, state, name),
         )
     yield from _linode(ports, inventory, plan, state)
+    for region in regions:
+        for _, _, name, ask in reported_checks(ports, plan, region):
+            subject = f"{name} in {region}"
+            yield _Look(subject, partial(_silence, ask), partial(of_silence, subject))
     yield _Look("alarms", inventory.alarms, of_alarms)
     for role, wanted in inventory.wanted(plan).items():
         yield _Look(f"role of {role}", partial(inventory.denied, role, wanted), partial(of_denied, role))
@@ -223,6 +236,20 @@ def _both(
         return [*missing, *find(found)]
 
     return _Look(subject, all_of_them, findings)
+
+
+def _silence(ask: Callable[[], None]) -> str:
+    """Return why a check of what others say has nothing to say, '' if it speaks, well or not."""
+    try:
+        ask()
+    except NoEvidence as why:
+        return str(why)
+    except RemoteFailure as failure:
+        if failure.symptom.kind is SymptomKind.SETTINGS:  # there is no such alarm
+            return failure.symptom.detail
+        if failure.symptom.kind is not SymptomKind.REPORTED:
+            raise
+    return ""
 
 
 def _describe(inventory: Inventory, name: str, region: str) -> Table:
