@@ -20,7 +20,7 @@ from region_failover.domain.degradation import Degraded
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
 from region_failover.domain.plan import FailbackMode, NodeBalancer, Plan, Role
 from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
-from region_failover.domain.reports import Alarm, Nodes
+from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import Phase, PlanState, Transition
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import (
@@ -269,6 +269,7 @@ class FakeTables:
         self.lag = timedelta(seconds=0.4)
         self.paused = False
         self.tables = {"orders"}
+        self.statuses: dict[tuple[str, str], TableStatus] = {}  # by Region and table
         self._beats: dict[str, list[_Beat]] = {}
 
     def read(self, region: str, table: str) -> None:
@@ -277,6 +278,10 @@ class FakeTables:
                 raise RemoteFailure(Symptom(Kind.API, "ResourceNotFoundException", 400))
 
         self._around("tables.read", region, effect)
+
+    def status(self, region: str, table: str) -> TableStatus:
+        well = TableStatus("ACTIVE", {EAST if region == WEST else WEST: "ACTIVE"})
+        return self._around("tables.status", region, lambda: self.statuses.get((region, table), well))
 
     def write_heartbeat(self, region: str, key: str, at: datetime) -> None:
         def effect() -> None:
@@ -320,9 +325,11 @@ class FakeEndpoints:
         self.faults = faults or Faults()
         self.answers: dict[str, int | Symptom] = {}
         self.bodies: dict[str, bytes] = {}
+        self.headers: list[str] = []  # sent along, by name
 
-    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY, headers: str = "") -> None:
         def effect() -> None:
+            self.headers.append(headers)
             answer = self.answers.get(url, 200)
             if isinstance(answer, Symptom):
                 raise RemoteFailure(answer)

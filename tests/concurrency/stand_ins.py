@@ -43,7 +43,7 @@ class Checks:
         self._answer(region)
         return self._beats.get(key)
 
-    def get(self, url: str, status: int, timeout: timedelta, body: object = None) -> None:
+    def get(self, url: str, status: int, timeout: timedelta, body: object = None, headers: str = "") -> None:
         """Answer as asked, or 503 where the Region is down."""
         if url == EAST_URL and self._signals.east_down:
             raise RemoteFailure(Symptom(Kind.HTTP, status=503, detail=f"{status} was expected"))

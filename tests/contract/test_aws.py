@@ -87,6 +87,17 @@ def test_a_table_that_is_not_there_is_our_own_fault(tables: Tables) -> None:
     assert blame(caught.value.symptom) is Blame.OURS
 
 
+def test_a_table_says_its_status(tables: Tables) -> None:
+    assert tables.status(EAST, "orders").status == "ACTIVE"
+    assert EAST not in tables.status(EAST, "orders").replicas
+
+
+def test_the_status_of_a_table_that_is_not_there_is_our_own_fault() -> None:
+    with mock_aws(), pytest.raises(RemoteFailure) as caught:
+        DynamoDb(HEARTBEAT_TABLE).status(EAST, "ordres")
+    assert blame(caught.value.symptom) is Blame.OURS
+
+
 def test_a_heartbeat_reads_back_where_it_was_written(tables: Tables) -> None:
     assert tables.read_heartbeat(EAST, "orders#us-east-1") is None
     tables.write_heartbeat(EAST, "orders#us-east-1", NOON)

@@ -165,6 +165,28 @@ def test_every_look_is_a_fresh_connection() -> None:
     assert len(set(ports)) == 2
 
 
+def test_secret_headers_are_sent_along_and_stand_in_no_error() -> None:
+    asked: list[str] = []
+
+    def serve(connection: socket.socket) -> None:
+        asked.append(connection.recv(4096).decode())
+        connection.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+
+    secret = {"X-Token": "s3cret", "User-Agent": "ours", "Connection": "keep-alive"}
+    with listener(serve) as port:
+        endpoints = Endpoints(lambda name: secret if name == "orders" else {})
+        url = f"http://127.0.0.1:{port}/"
+        symptom = failure(lambda: endpoints.get(url, 200, HALF, headers="orders"))
+        failure(lambda: endpoints.get(url, 200, HALF))
+    first, second = (request.lower().splitlines() for request in asked)
+    assert "x-token: s3cret" in first
+    assert [line for line in first if line.startswith("user-agent")] == ["user-agent: ours"]
+    assert [line for line in first if line.startswith("connection")] == ["connection: close"]
+    assert "s3cret" not in str(symptom)
+    assert not any("x-token" in line for line in second)
+    assert "user-agent: region-failover" in second
+
+
 def test_a_closed_port_is_a_refusal() -> None:
     symptom = failure(lambda: Endpoints().get(f"http://127.0.0.1:{closed_port()}/", 200, HALF))
     assert symptom.kind is Kind.REFUSED

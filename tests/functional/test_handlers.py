@@ -183,6 +183,17 @@ def test_a_plan_that_checks_instances_needs_to_be_let(folder: Path, monkeypatch:
     load_function("health_probe")
 
 
+def test_a_plan_that_sends_headers_needs_their_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = 'standby = "http://127.0.0.1:1/b"\n'
+    assert asks in SHIPPED
+    (folder / "orders.toml").write_text(SHIPPED.replace(asks, asks + 'headers = "orders-health"\n'))
+    with pytest.raises(ConfigurationError, match="CheckHeadersSecretArn is empty"):
+        load_function("failover")
+    arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:headers"
+    monkeypatch.setenv("CHECK_HEADERS_SECRET_ARN", arn)
+    load_function("failover")
+
+
 def test_what_is_granted_and_not_needed_is_only_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

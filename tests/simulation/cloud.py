@@ -503,7 +503,7 @@ class _StorePort:
 class _Endpoints:
     """The application's endpoints: well unless the weather says otherwise."""
 
-    def get(self, url: str, status: int, timeout: timedelta, body: object = None) -> None:
+    def get(self, url: str, status: int, timeout: timedelta, body: object = None, headers: str = "") -> None:
         """Answer well."""
 
 

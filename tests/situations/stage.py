@@ -33,8 +33,8 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
     [[earlier]], [now]       what the checks showed, oldest first; `for`: how long; `unseen`: nobody looked
       primary, standby       read, write, endpoint: an answer, by check; all: the whole Region; takes: how
                              long a read takes (0.1 s, where the file does not say and any part of it does);
-                             alarm, linode: what CloudWatch and Linode say (a plan that asks them, where any
-                             part of the file says so)
+                             alarm, linode, table: what CloudWatch, Linode and DynamoDB's control plane say (a
+                             plan that asks them, where any part of the file says so)
     [[elsewhere]]            what another vantage point has reported, every 5 s
       place                  its name
       primary, standby       'down', 'well' or 'unknown'; 'well' where the file does not say
@@ -76,6 +76,7 @@ from region_failover.domain.codec import dump, load_health
 from region_failover.domain.errors import RegionFailoverError, RemoteFailure
 from region_failover.domain.plan import (
     AlarmCheck,
+    DynamoDbCheck,
     FailbackMode,
     FailoverMode,
     NodeBalancer,
@@ -84,7 +85,7 @@ from region_failover.domain.plan import (
     Role,
 )
 from region_failover.domain.policy_file import read_degradation, read_policy
-from region_failover.domain.reports import Alarm, Nodes
+from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import Answer as Answered
 from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
@@ -93,7 +94,8 @@ from region_failover.domain.trigger import SWITCH_REQUESTED
 from region_failover.domain.vantage import add_view
 from region_failover.domain.verdict import Health, Sample
 from region_failover.domain.zone import Fence, RecordSet, canonical, fence_name, fence_record, wanted
-from region_failover.service.observe import heartbeat_key, observe, update_health
+from region_failover.service.checks import heartbeat_key
+from region_failover.service.observe import observe, update_health
 from tests.fakes import (
     DENIED,
     EAST,
@@ -258,6 +260,7 @@ CHECKS = {
     "takes": Span(),
     "alarm": Words(tuple(ALARMS)),
     "linode": Words(tuple(LINODE)),
+    "table": Words(("ACTIVE", "UPDATING", "CREATING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS")),
 }
 ROUNDS = {"for": Span(), "unseen": Span(), "primary": CHECKS, "standby": CHECKS}
 ROLE = Words(tuple(SIDES))
@@ -464,6 +467,9 @@ class Stage:
     def _let_answer(self, region: str, answers: Mapping[str, Any]) -> None:
         self.tables.takes[region] = answers.get("takes", self.usual)
         whole = answers.get("all")
+        self.tables.answers.pop((region, "tables.status"), None)
+        if whole is not None:
+            self.tables.answers[region, "tables.status"] = whole
         for check, operations in OPERATIONS.items():
             for operation in operations:
                 self.tables.answers.pop((region, operation), None)
@@ -483,6 +489,8 @@ class Stage:
         role = self.world.plan.regions.role(region)
         reports = self.world.reports
         reports.alarms[region, ALARM_CHECK.alarm(role)] = ALARMS[answers.get("alarm", "quiet")]
+        well = {self.world.plan.regions.other(region): "ACTIVE"}
+        self.tables.statuses[region, "orders"] = TableStatus(answers.get("table", "ACTIVE"), well)
         reports.balancers[BALANCER_CHECK.balancer(role)] = LINODE[answers.get("linode", "up")]
 
     def _look_for(self, time: timedelta) -> None:
@@ -737,6 +745,7 @@ def plan_of(case: Case) -> Plan:
         with_policy(**said),
         degradation=rule,
         control_targets=targets,
+        dynamodb_checks=(DynamoDbCheck("orders", replicas=any("table" in side for side in sides)),),
         alarm_checks=(ALARM_CHECK,) if any("alarm" in side for side in sides) else (),
         balancer_checks=(BALANCER_CHECK,) if any("linode" in side for side in sides) else (),
     )

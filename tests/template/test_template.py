@@ -308,7 +308,9 @@ def test_a_vantage_point_reads_tables_reports_and_nothing_else() -> None:
         "dynamodb:Scan",
         "events:PutEvents",
     }
-    assert {action.split(":")[0] for action in may} == {"dynamodb", "events", "logs", "sqs"}
+    assert {action.split(":")[0] for action in may} == {"dynamodb", "events", "logs", "secretsmanager", "sqs"}
+    (secret,) = (s for s in found if s["Sid"] == "ReadCheckHeaders")
+    assert secret["Resource"] == {"Ref": "CheckHeadersSecretArn"}
     (report,) = (s for s in found if s["Sid"] == "Report")
     assert "${ControlRegion}" in report["Resource"]["Fn::Sub"]
     (deny,) = (s for s in found if s["Effect"] == "Deny")
@@ -497,7 +499,8 @@ def test_who_looks_reads_the_token_only_where_checks_ask_linode() -> None:
     found = RESOURCES["ObservePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     conditional = [s["Fn::If"] for s in found if "Fn::If" in s]
     assert [(c[0], c[1]["Resource"]) for c in conditional] == [
-        ("HasLinodeChecks", {"Ref": "LinodeTokenSecretArn"})
+        ("HasCheckHeaders", {"Ref": "CheckHeadersSecretArn"}),
+        ("HasLinodeChecks", {"Ref": "LinodeTokenSecretArn"}),
     ]
     assert CONTROL["Parameters"]["LinodeChecks"]["Default"] == "DISABLED"
 

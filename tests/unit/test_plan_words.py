@@ -15,6 +15,7 @@ from region_failover.domain.plan import (
     AlarmCheck,
     Degradation,
     DegradationMode,
+    DynamoDbCheck,
     FailbackMode,
     FailoverMode,
     InstanceCheck,
@@ -87,6 +88,12 @@ READ = [
     (HTTP, HTTP + 'text = ""\n', "check.http[0].text: '' is not valid; allowed: 1 to 200 printable characters that the answer contains"),
     (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "example.org"\n', "check.control[0].url: 'example.org' is not valid; allowed: a URL such as \"https://use1.orders.example.com/health\", without user or password"),
     (DYNAMODB, DYNAMODB + '[[check.control]]\nurl = "https://a.example"\n' * 4, "check.control: 4 control targets; allowed: at most 3"),
+    (DYNAMODB, DYNAMODB + 'replicas = "yes"\n', "check.dynamodb[0].replicas: 'yes' is not valid; allowed: true, false"),
+    (DYNAMODB, DYNAMODB + 'region = "x"\n', "check.dynamodb[0].region: unknown key; allowed: table, replicas"),
+    (HTTP, HTTP + 'within = "2s"\n', "check.http[0].within: never reached; allowed: less than sampling.timeout, 2 s"),
+    (HTTP, HTTP + 'within = "5ms"\n', "check.http[0].within: '5ms' is out of range; allowed: a duration such as \"30s\", \"20m\", \"1h\", from 0:00:00.010000 to 0:00:10"),
+    (HTTP, HTTP + 'headers = "X-Token: abc"\n', "check.http[0].headers: 'X-Token: abc' is not valid; allowed: the name of an entry of the secret CheckHeadersSecretArn"),
+    (HTTP, HTTP + 'method = "HEAD"\n', "check.http[0].method: unknown key; allowed: primary, standby, status, text, json, equals, within, headers"),
     (DYNAMODB, DYNAMODB + '[[check.alarm]]\nstandby = "errors"\n', "check.alarm[0].primary: missing; allowed: the name of an alarm in that Region, 1 to 255 characters"),
     (DYNAMODB, DYNAMODB + '[[check.alarm]]\nprimary = " errors"\n', "check.alarm[0].primary: ' errors' is not valid; allowed: the name of an alarm in that Region, 1 to 255 characters"),
     (DYNAMODB, DYNAMODB + f'[[check.alarm]]\nprimary = "errors"\nstandby = "{"x" * 256}"\n', f"check.alarm[0].standby: '{'x' * 256}' is not valid; allowed: the name of an alarm in that Region, 1 to 255 characters"),
@@ -179,6 +186,17 @@ standby = 202
     assert [plan.balancer_checks[0].balancer(role).id for role in Role] == [1, 2]
     assert plan.instance_checks == (InstanceCheck(101, 202),)
     assert [plan.instance_checks[0].instance(role) for role in Role] == [101, 202]
+
+
+def test_how_a_table_and_an_endpoint_are_looked_at_is_read_as_it_stands() -> None:
+    text = changed(HTTP, HTTP + 'within = "800ms"\nheaders = "orders-health"\n')
+    plan = parse_plan(text.replace(DYNAMODB, DYNAMODB + "replicas = true\n"), "orders.toml")
+    assert plan.http_checks[0].within == timedelta(milliseconds=800)
+    assert plan.http_checks[0].headers == "orders-health"
+    assert plan.dynamodb_checks == (DynamoDbCheck("orders", replicas=True),)
+    usual = parse_plan(PLAN_TEXT, "orders.toml")
+    assert (usual.http_checks[0].within, usual.http_checks[0].headers) == (None, "")
+    assert usual.dynamodb_checks == (DynamoDbCheck("orders", replicas=False),)
 
 
 def test_a_plan_asks_linode_for_its_records_or_for_its_checks() -> None:

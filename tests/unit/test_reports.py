@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 
 from region_failover.domain.errors import NoEvidence, RemoteFailure
-from region_failover.domain.reports import STALE, Alarm, Nodes, read_alarm, read_instance, read_nodes
+from region_failover.domain.reports import (
+    STALE,
+    Alarm,
+    Nodes,
+    TableStatus,
+    read_alarm,
+    read_instance,
+    read_nodes,
+    read_replica,
+    read_status,
+)
 from region_failover.domain.symptom import Blame, Kind, blame
-from tests.fakes import NOON
+from tests.fakes import EAST, NOON, WEST
 
 FIRING = Alarm("ALARM", NOON - timedelta(minutes=3), reason="5 datapoints")
 WELL: Any = nullcontext()
@@ -79,6 +89,42 @@ def test_what_a_node_balancer_says(nodes: Nodes, says: Any) -> None:
 def test_what_an_instance_says(status: str, says: Any) -> None:
     with says:
         read_instance(status)
+
+
+TABLE = TableStatus("ACTIVE", {WEST: "ACTIVE"})
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (TABLE, WELL),
+        (replace(TABLE, status="UPDATING"), WELL),
+        *(
+            (replace(TABLE, status=s), fails(f"the table is {s}"))
+            for s in ("CREATING", "DELETING", "INACCESSIBLE_ENCRYPTION_CREDENTIALS", "ARCHIVED", "")
+        ),
+    ],
+    ids=str,
+)
+def test_what_a_table_says_of_itself(found: TableStatus, says: Any) -> None:
+    with says:
+        read_status(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (TABLE, WELL),
+        (replace(TABLE, status="DELETING"), WELL),  # of itself: that is another's check
+        (replace(TABLE, replicas={WEST: "UPDATING"}), WELL),
+        (replace(TABLE, replicas={EAST: "ACTIVE"}), fails("there is no replica")),
+        (replace(TABLE, replicas={WEST: "REPLICATION_NOT_AUTHORIZED"}), fails("is REPLICATION_NOT")),
+    ],
+    ids=str,
+)
+def test_what_one_region_says_of_the_others_replica(found: TableStatus, says: Any) -> None:
+    with says:
+        read_replica(found, WEST)
 
 
 def test_what_they_say_is_the_regions_fault() -> None:

@@ -190,7 +190,7 @@ class _Endpoints:
             for region in plan.regions
         }
 
-    def get(self, url: str, status: int, timeout: timedelta, body: Any = None) -> None:
+    def get(self, url: str, status: int, timeout: timedelta, body: Any = None, headers: str = "") -> None:
         self._episode.call(self._place, self._regions[url], "get")
 
 

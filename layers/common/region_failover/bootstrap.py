@@ -22,6 +22,7 @@ from region_failover.adapters.environment import (
     read_settings,
     read_vantage_settings,
 )
+from region_failover.adapters.headers import SecretHeaders
 from region_failover.adapters.keys import OperatorKeys
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
@@ -227,12 +228,18 @@ def vantage_point(environ: Mapping[str, str] | None = None) -> VantagePoint:
         clock=SystemClock(),
         together=together,
         tables=Tables(heartbeat_table=""),
-        endpoints=Endpoints(),
+        endpoints=Endpoints(_headers(settings.headers_secret_arn)),
         events=EventBus(client("events", settings.control_region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
         meter=PowertoolsMeter(VANTAGE_SERVICE, logger),
     )
     return VantagePoint(settings, plans, eyes, logger)
+
+
+def _headers(arn: str) -> SecretHeaders:
+    """Return what reads the secret of a check's headers, in the Region that its ARN names."""
+    region = arn.split(":")[3] if arn else ""
+    return SecretHeaders(lambda: client("secretsmanager", region, CONTROL), arn)
 
 
 def _warm_up(settings: Settings | VantageSettings) -> None:
@@ -253,7 +260,7 @@ def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
         together=together,
         store=StateTable(client("dynamodb", settings.region, CONTROL), settings.state_table),
         tables=Tables(settings.heartbeat_table),
-        endpoints=Endpoints(),
+        endpoints=Endpoints(_headers(settings.headers_secret_arn)),
         zones=Zones(client("route53", settings.region, ROUTE53)),
         parameters=Parameters(),
         linode=linode,

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from region_failover.domain.body import ANY, Body
 from region_failover.domain.plan import NodeBalancer
-from region_failover.domain.reports import Alarm, Nodes
+from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import PlanState, Transition
 from region_failover.domain.verdict import HealthRecord
 from region_failover.domain.zone import Change, ZoneSnapshot
@@ -76,6 +76,10 @@ class Tables(Protocol):
         """Read from a table."""
         ...
 
+    def status(self, region: str, table: str) -> TableStatus:
+        """Return a table's status as this Region describes it (the control plane)."""
+        ...
+
     def write_heartbeat(self, region: str, key: str, at: datetime) -> None:
         """Write a heartbeat item and read it back; raise RemoteFailure where it is not what was written."""
         ...
@@ -88,8 +92,11 @@ class Tables(Protocol):
 class Endpoints(Protocol):
     """The application's own endpoints."""
 
-    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
-        """Return if the endpoint answers with that status, and says what is expected."""
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY, headers: str = "") -> None:
+        """Return if the endpoint answers with that status, and says what is expected.
+
+        `headers`: the name of the secret headers to send along, '' for none.
+        """
         ...
 
 

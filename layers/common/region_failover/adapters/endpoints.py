@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -15,24 +16,32 @@ from region_failover.domain.symptom import Kind, Symptom
 
 MAXIMUM_BODY_BYTES = 64 * 1024
 
+OWN = {"user-agent": "region-failover"}
+CLOSE = {"connection": "close"}
+
 
 class Endpoints:
     """Implements ports.Endpoints; one try, no redirects (a captive portal answers with one)."""
 
-    def __init__(self) -> None:
-        """Keep the trust store (slow to load), and no connection: a fresh one sees what a new client sees."""
-        self._tls = ssl.create_default_context()
+    def __init__(self, headers: Callable[[str], Mapping[str, str]] = lambda _: {}) -> None:
+        """Keep the trust store (slow to load), and no connection: a fresh one sees what a new client sees.
 
-    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY) -> None:
+        `headers`: what is sent along, by the name that a plan gives it.
+        """
+        self._tls = ssl.create_default_context()
+        self._headers = headers
+
+    def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY, headers: str = "") -> None:
         """Return if the endpoint answers so; raise RemoteFailure otherwise. 64 KB of a body are looked at."""
-        answer, said = self._answer(url, timeout.total_seconds())
+        more = self._headers(headers) if headers else {}
+        answer, said = self._answer(url, timeout.total_seconds(), more)
         if answer != status:
             raise RemoteFailure(Symptom(Kind.HTTP, status=answer, detail=f"{status} was expected"))
         wrong = wrong_with(said, body)
         if wrong:
             raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, status=answer, detail=wrong))
 
-    def _answer(self, url: str, timeout_s: float) -> tuple[int, bytes]:
+    def _answer(self, url: str, timeout_s: float, more: Mapping[str, str]) -> tuple[int, bytes]:
         limits = urllib3.Timeout(connect=timeout_s, read=timeout_s)
         try:
             with urllib3.PoolManager(num_pools=1, retries=False, ssl_context=self._tls) as pool:
@@ -42,7 +51,7 @@ class Endpoints:
                     timeout=limits,
                     redirect=False,
                     preload_content=False,
-                    headers={"connection": "close", "user-agent": "region-failover"},
+                    headers={**OWN, **{name.lower(): value for name, value in more.items()}, **CLOSE},
                 )
                 said = response.read(MAXIMUM_BODY_BYTES)
                 response.close()

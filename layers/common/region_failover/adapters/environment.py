@@ -50,6 +50,7 @@ class Settings:
     linode_token_arn: str
     linode_url: str
     linode_checks: bool
+    headers_secret_arn: str
     maximum_event_age: timedelta
     sample_queue: str = ""
     operator_url: str = ""
@@ -70,6 +71,7 @@ class VantageSettings:
     name: str
     event_bus: str
     sample_queue: str
+    headers_secret_arn: str
 
 
 def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] = ()) -> Settings:
@@ -101,6 +103,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         linode_token_arn=found.get("LINODE_TOKEN_SECRET_ARN", ""),
         linode_url=url,
         linode_checks=found.get("LINODE_CHECKS") == "ENABLED",
+        headers_secret_arn=found.get("CHECK_HEADERS_SECRET_ARN", ""),
         maximum_event_age=timedelta(seconds=int(age)),
         sample_queue=found.get("SAMPLE_QUEUE_URL", ""),
         operator_url=found.get("OPERATOR_URL", ""),
@@ -130,6 +133,7 @@ def read_vantage_settings(environ: Mapping[str, str] | None = None) -> VantageSe
         name=found["VANTAGE_POINT"],
         event_bus=found.get("EVENT_BUS_NAME") or "default",
         sample_queue=found["SAMPLE_QUEUE_URL"],
+        headers_secret_arn=found.get("CHECK_HEADERS_SECRET_ARN", ""),
     )
 
 
@@ -179,6 +183,8 @@ def _gaps(
 ) -> tuple[list[str], list[str]]:
     """Return what plans need and do not have, and what is granted and not needed."""
     problems = [problem for plan in plans for problem in _region_problems(settings, plan)]
+    if any(check.headers for plan in plans for check in plan.http_checks) and not settings.headers_secret_arn:
+        problems.append("a plan's check sends headers along, and CheckHeadersSecretArn is empty")
     if not plans:
         problems.append("no plan: put at least one *.toml into layers/plans/")
     spare: list[str] = []

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from region_failover.adapters.clients import CHECK, client
 from region_failover.adapters.symptoms import remote
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.reports import TableStatus
 from region_failover.domain.symptom import Kind, Symptom
 
 HEARTBEATS_KEPT = timedelta(days=2)
@@ -28,6 +29,13 @@ class Tables:
         answer = _fresh(region).scan(TableName=table, Limit=1, Select="COUNT")
         if "Count" not in answer:  # a body that is no DynamoDB answer reads as an empty one
             raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"{table}: the answer has no count"))
+
+    @remote
+    def status(self, region: str, table: str) -> TableStatus:
+        """Return a table's status and those of its replicas elsewhere (DescribeTable)."""
+        found = client("dynamodb", region, CHECK).describe_table(TableName=table)["Table"]
+        replicas = {r["RegionName"]: str(r.get("ReplicaStatus", "")) for r in found.get("Replicas", [])}
+        return TableStatus(str(found["TableStatus"]), replicas)
 
     @remote
     def write_heartbeat(self, region: str, key: str, at: datetime) -> None:

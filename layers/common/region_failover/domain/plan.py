@@ -127,19 +127,29 @@ class Degradation:
 
 @dataclass(frozen=True, slots=True)
 class DynamoDbCheck:
-    """The table answers a data-plane read in a Region."""
+    """The table answers a data-plane read in a Region.
+
+    `replicas`: DynamoDB is also asked whether the replica there serves, by both Regions.
+    """
 
     table: str
+    replicas: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """The application's own endpoint answers with the expected status in a Region, and says what it shall."""
+    """The application's own endpoint answers with the expected status in a Region, and says what it shall.
+
+    `within`: an answer that takes longer is a wrong one; `headers`: the name, in the stack's secret, of those
+    that are sent along, '' for none.
+    """
 
     primary: str
     standby: str
     status: int = 200
     body: Body = ANY
+    within: timedelta | None = None
+    headers: str = ""
 
     def url(self, role: Role) -> str:
         """Return the URL to look at for that role."""

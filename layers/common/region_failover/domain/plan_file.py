@@ -11,6 +11,7 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -115,13 +116,7 @@ def _check_whole(top: Table, plan: Plan) -> None:
         )
     if not (plan.route53_records or plan.linode_records):
         top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
-    if len(plan.control_targets) > MOST_CONTROL_TARGETS:
-        allowed = f"at most {MOST_CONTROL_TARGETS}"
-        top.fail("check.control", f"{len(plan.control_targets)} control targets", allowed)
-    reported = len(plan.alarm_checks) + len(plan.balancer_checks) + len(plan.instance_checks)
-    if reported > MOST_REPORTED_CHECKS:
-        allowed = f"at most {MOST_REPORTED_CHECKS} of alarm, linode_nodebalancer and linode_instance"
-        top.fail("check", f"{reported} checks of what CloudWatch and Linode say", allowed)
+    _check_checks(top, plan)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)
     count = len(plan.route53_records) + len(plan.linode_records)
@@ -133,6 +128,20 @@ def _check_whole(top: Table, plan: Plan) -> None:
     _unique(top, "switch.linode_record", linode)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
+
+
+def _check_checks(top: Table, plan: Plan) -> None:
+    for number, check in enumerate(plan.http_checks):
+        if check.within is not None and check.within >= plan.sampling.timeout:
+            allowed = f"less than sampling.timeout, {plan.sampling.timeout.total_seconds():g} s"
+            top.fail(f"check.http[{number}].within", "never reached", allowed)
+    if len(plan.control_targets) > MOST_CONTROL_TARGETS:
+        allowed = f"at most {MOST_CONTROL_TARGETS}"
+        top.fail("check.control", f"{len(plan.control_targets)} control targets", allowed)
+    reported = len(plan.alarm_checks) + len(plan.balancer_checks) + len(plan.instance_checks)
+    if reported > MOST_REPORTED_CHECKS:
+        allowed = f"at most {MOST_REPORTED_CHECKS} of alarm, linode_nodebalancer and linode_instance"
+        top.fail("check", f"{reported} checks of what CloudWatch and Linode say", allowed)
 
 
 def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> None:
@@ -163,18 +172,25 @@ def _regions(table: Table) -> Regions:
 
 
 def _dynamodb_check(table: Table) -> DynamoDbCheck:
-    table.only("table")
-    return DynamoDbCheck(
-        table.text("table", _TABLE, "a table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-', '.'")
-    )
+    table.only("table", "replicas")
+    name = table.text("table", _TABLE, "a table name: 3 to 255 of a-z, A-Z, 0-9, '_', '-', '.'")
+    return DynamoDbCheck(name, table.truth("replicas"))
 
 
 def _http_check(table: Table) -> HttpCheck:
-    table.only("primary", "standby", "status", "text", "json", "equals")
+    table.only("primary", "standby", "status", "text", "json", "equals", "within", "headers")
     urls = [_url(table, key) for key in ("primary", "standby")]
     if urls[0] == urls[1]:
         table.fail("standby", "the same URL as the primary", "each Region's own endpoint")
-    return HttpCheck(urls[0], urls[1], table.whole("status", 200, 299, 200), _body(table))
+    within = None
+    if "within" in table.values:
+        within = table.duration("within", timedelta(0), timedelta(milliseconds=10), timedelta(seconds=10))
+    headers = ""
+    if "headers" in table.values:
+        headers = table.text("headers", _NAME, "the name of an entry of the secret CheckHeadersSecretArn")
+    return HttpCheck(
+        urls[0], urls[1], table.whole("status", 200, 299, 200), _body(table), within=within, headers=headers
+    )
 
 
 def _control_target(table: Table) -> str:

@@ -1,14 +1,16 @@
-"""What CloudWatch and Linode themselves say of a Region: from their word to a symptom, or to no evidence.
+"""What DynamoDB, CloudWatch and Linode themselves say of a Region: their word, read.
 
 Their word counts where they say that something fails. Where they say nothing (too few data, a muted alarm, a
 NodeBalancer that does not check), it is no evidence of anything, least of all of health.
 
-Sources: CloudWatch's API reference (`MetricAlarm`, `CompositeAlarm`, `AlarmMuteRuleSummary`); Linode's
-OpenAPI document (`nodes_status` and `check` of a NodeBalancer's configuration, `status` of an instance).
+Sources: DynamoDB's API reference (`TableDescription`, `ReplicaDescription`); CloudWatch's (`MetricAlarm`,
+`CompositeAlarm`, `AlarmMuteRuleSummary`); Linode's OpenAPI document (`nodes_status` and `check` of a
+NodeBalancer's configuration, `status` of an instance).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +19,9 @@ from region_failover.domain.symptom import Kind, Symptom
 
 # An alarm that has been in ALARM for longer is no news: it was there before this outage.
 STALE = timedelta(hours=24)
+
+# A table, or a replica, that serves reads and writes (DynamoDB's API reference).
+_SERVES = frozenset({"ACTIVE", "UPDATING"})
 
 # The states of an instance in which nothing runs and nobody is at work on it.
 _STOPPED = frozenset({"offline", "stopped", "shutting_down", "deleting", "billing_suspension"})
@@ -36,6 +41,14 @@ class Alarm:
     muted: str = ""
     impaired: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """A table as DynamoDB in one Region describes it; `replicas`: those elsewhere, by Region."""
+
+    status: str
+    replicas: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,21 @@ def read_alarm(alarm: Alarm, now: datetime) -> None:
     if alarm.since and now - alarm.since > STALE:
         raise NoEvidence(f"in ALARM since {since}, which is no news")
     raise RemoteFailure(Symptom(Kind.REPORTED, detail=f"in ALARM since {since}: {alarm.reason}"[:300]))
+
+
+def read_status(found: TableStatus) -> None:
+    """Return if a Region's own replica serves; raise RemoteFailure where DynamoDB says that it does not."""
+    if found.status not in _SERVES:
+        raise RemoteFailure(Symptom(Kind.REPORTED, detail=f"the table is {found.status}"))
+
+
+def read_replica(found: TableStatus, region: str) -> None:
+    """Return if a Region's replica serves, as another Region describes it; raise RemoteFailure otherwise."""
+    status = found.replicas.get(region)
+    if status is None:
+        raise RemoteFailure(Symptom(Kind.REPORTED, detail="there is no replica"))
+    if status not in _SERVES:
+        raise RemoteFailure(Symptom(Kind.REPORTED, detail=f"the replica is {status}"))
 
 
 def read_nodes(nodes: Nodes) -> None:

@@ -51,6 +51,12 @@ class Table:
             self.fail(key, f"{value!r} is not valid", ", ".join(f'"{choice}"' for choice in choices))
         return choices[value]
 
+    def truth(self, key: str, default: bool = False) -> bool:
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            self.fail(key, f"{value!r} is not valid", "true, false")
+        return value
+
     def whole(self, key: str, low: int, high: int, default: int | None = None) -> int:
         allowed = f"a whole number from {low} to {high}"
         value = self.values.get(key, default)

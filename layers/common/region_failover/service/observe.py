@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from region_failover.domain.degradation import mark
-from region_failover.domain.errors import NoEvidence, RemoteFailure
-from region_failover.domain.plan import NodeBalancer, Plan
-from region_failover.domain.reports import read_alarm, read_instance, read_nodes
+from region_failover.domain.plan import Plan
 from region_failover.domain.state import is_ahead
-from region_failover.domain.symptom import Blame, Kind, Symptom, blame
-from region_failover.domain.verdict import (
-    ELSEWHERE,
-    CheckResult,
-    Evidence,
-    HealthRecord,
-    Sample,
-    add_round,
-    assess,
-)
+from region_failover.domain.verdict import CheckResult, HealthRecord, Sample, add_round, assess
 from region_failover.ports import Eyes, Ports
-
-HEARTBEAT = "heartbeat"
-
-# Kinds of evidence that somebody else tells us of.
-REPORTED = frozenset({Evidence.ALARM, Evidence.LINODE})
+from region_failover.service.checks import HEARTBEAT, full_round, heartbeat_key, run_checks
 
 POLL_S = 0.1
 
@@ -57,11 +41,7 @@ class Observation:
 def look(ports: Ports, plan: Plan) -> Observation:
     """Return what both Regions show now; ends within two of the plan's check timeouts."""
     at = ports.clock.now()
-    results = _run_checks(
-        ports,
-        plan,
-        lambda region: (_heartbeat_check(ports, plan, region, at), *reported_checks(ports, plan, region)),
-    )
+    results = run_checks(ports, plan, full_round(ports, plan, at))
     lags, ages = _measure_replication(ports, plan, at, results)
     return Observation(at, assess(results, at), tuple(results), lags, ages)
 
@@ -73,7 +53,7 @@ def glance(eyes: Eyes, plan: Plan) -> Observation:
     and Linode say.
     """
     at = eyes.clock.now()
-    results = _run_checks(eyes, plan, lambda _: ())
+    results = run_checks(eyes, plan, lambda _: ())
     return Observation(at, assess(results, at), tuple(results), {}, {}, full=False)
 
 
@@ -116,118 +96,6 @@ def update_health(
 def pair(writer: str, reader: str) -> str:
     """Return the name of a direction of replication."""
     return f"{writer}>{reader}"
-
-
-def heartbeat_key(plan: Plan, region: str) -> str:
-    """Return the key of the heartbeat item that is written in a Region."""
-    return f"{plan.name}#{region}"
-
-
-Check = tuple[str, Evidence, str, Callable[[], None]]
-
-
-def _run_checks(eyes: Eyes, plan: Plan, more: Callable[[str], Iterable[Check]]) -> list[CheckResult]:
-    checks = [
-        check
-        for region in plan.regions
-        for check in (
-            *_table_checks(eyes, plan, region),
-            *more(region),
-            *_endpoint_checks(eyes, plan, region),
-        )
-    ]
-    checks += _control_checks(eyes, plan)
-    calls = [partial(_timed, eyes, call) for *_, call in checks]
-    answers = eyes.together(calls, plan.sampling.timeout)
-    return [
-        _result(region, evidence, name, answer)
-        for (region, evidence, name, _), answer in zip(checks, answers, strict=True)
-    ]
-
-
-def _timed(eyes: Eyes, call: Callable[[], None]) -> float:
-    """Make a call; return how many seconds it took."""
-    began = eyes.clock.now()
-    call()
-    return (eyes.clock.now() - began).total_seconds()
-
-
-def _result(region: str, evidence: Evidence, name: str, answer: object) -> CheckResult:
-    if isinstance(answer, NoEvidence):
-        return CheckResult(region, evidence, name, silent=str(answer))
-    symptom = _symptom(answer)
-    if symptom and evidence in REPORTED and _is_only_the_tellers(symptom):
-        return CheckResult(region, evidence, name, silent=str(symptom))
-    return CheckResult(region, evidence, name, symptom, _took(evidence, name, answer))
-
-
-def _is_only_the_tellers(symptom: Symptom) -> bool:
-    """Return whether whoever would tell us cannot: that says nothing of the Region."""
-    return symptom.kind is not Kind.REPORTED and blame(symptom) is Blame.THEIRS
-
-
-def _took(evidence: Evidence, name: str, answer: object) -> float | None:
-    """Return how long a check took; what a glance does not look at does not count."""
-    seen_at_a_glance = name != HEARTBEAT and evidence not in REPORTED
-    return answer if isinstance(answer, float) and seen_at_a_glance else None
-
-
-def _table_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
-    for check in plan.dynamodb_checks:
-        read = partial(eyes.tables.read, region, check.table)
-        yield region, Evidence.DYNAMODB, f"read {check.table}", read
-
-
-def _heartbeat_check(ports: Ports, plan: Plan, region: str, at: datetime) -> Check:
-    write = partial(ports.tables.write_heartbeat, region, heartbeat_key(plan, region), at)
-    return region, Evidence.DYNAMODB, HEARTBEAT, write
-
-
-def _endpoint_checks(eyes: Eyes, plan: Plan, region: str) -> Iterator[Check]:
-    for check in plan.http_checks:
-        url = check.url(plan.regions.role(region))
-        get = partial(eyes.endpoints.get, url, check.status, plan.sampling.timeout, check.body)
-        yield region, Evidence.HTTP, f"GET {url}", get
-
-
-def reported_checks(ports: Ports, plan: Plan, region: str) -> Iterator[Check]:
-    """Yield the checks of what CloudWatch and Linode say of a Region; readiness asks them, too."""
-    role = plan.regions.role(region)
-    for name in filter(None, (check.alarm(role) for check in plan.alarm_checks)):
-        yield region, Evidence.ALARM, f"alarm {name}", partial(_ask_alarm, ports, region, name)
-    for balancer in (check.balancer(role) for check in plan.balancer_checks):
-        name = f"NodeBalancer {balancer.id}/{balancer.config_id}"
-        yield region, Evidence.LINODE, name, partial(_ask_nodes, ports, balancer)
-    for instance in (check.instance(role) for check in plan.instance_checks):
-        yield region, Evidence.LINODE, f"Linode {instance}", partial(_ask_instance, ports, instance)
-
-
-def _ask_alarm(ports: Ports, region: str, name: str) -> None:
-    read_alarm(ports.reports.alarm(region, name), ports.clock.now())
-
-
-def _ask_nodes(ports: Ports, balancer: NodeBalancer) -> None:
-    read_nodes(ports.reports.nodes(balancer))
-
-
-def _ask_instance(ports: Ports, instance: int) -> None:
-    read_instance(ports.reports.instance(instance))
-
-
-def _control_checks(eyes: Eyes, plan: Plan) -> Iterator[Check]:
-    for url in plan.control_targets:
-        get = partial(eyes.endpoints.get, url, 200, plan.sampling.timeout)
-        yield ELSEWHERE, Evidence.HTTP, f"GET {url}", get
-
-
-def _symptom(answer: object) -> Symptom | None:
-    if isinstance(answer, RemoteFailure):
-        return answer.symptom
-    if isinstance(answer, TimeoutError):
-        return Symptom(Kind.TIMEOUT, detail="no answer within the check's deadline")
-    if isinstance(answer, Exception):
-        return Symptom(Kind.UNKNOWN, detail=f"{type(answer).__name__}: {answer}")
-    return None
 
 
 def _measure_replication(

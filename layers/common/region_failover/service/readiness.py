@@ -41,8 +41,8 @@ from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name
 from region_failover.ports import LinodeRecordState, Ports
+from region_failover.service.checks import told_checks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
-from region_failover.service.observe import reported_checks
 from region_failover.service.record import Deadline, Summary, load_state, tell
 
 READINESS_CHECKED = "Readiness Checked"
@@ -192,9 +192,9 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
         )
     yield from _linode(ports, inventory, plan, state)
     for region in regions:
-        for _, _, name, ask in reported_checks(ports, plan, region):
-            subject = f"{name} in {region}"
-            yield _Look(subject, partial(_silence, ask), partial(of_silence, subject))
+        for check in told_checks(ports, plan, region):
+            subject = f"{check.name} in {region}"
+            yield _Look(subject, partial(_silence, check.ask), partial(of_silence, subject))
     yield _Look("alarms", inventory.alarms, of_alarms)
     for role, wanted in inventory.wanted(plan).items():
         yield _Look(f"role of {role}", partial(inventory.denied, role, wanted), partial(of_denied, role))
