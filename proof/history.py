@@ -178,7 +178,7 @@ _DATA: dict[str, Callable[..., Entry]] = {
     "tables.read": lambda region, table: {"region": region, "table": table},
     "tables.write_heartbeat": lambda region, key, at: {"region": region, "key": key},
     "tables.read_heartbeat": lambda region, key: {"region": region, "key": key},
-    "endpoints.get": lambda url, status, timeout, body=None: {"url": url, "status": status},
+    "endpoints.get": lambda url, status, timeout, body=None, headers="": {"url": url, "status": status},
     "zones.read": lambda zone_id, names, fence: {"zone_id": zone_id},
     "zones.submit": lambda zone_id, changes, comment: {
         "zone_id": zone_id,
