@@ -40,10 +40,10 @@ from region_failover.domain.zone import (
     Fence,
     RecordSet,
     ZoneSnapshot,
+    answers,
     canonical,
     fence_name,
     fence_record,
-    wanted,
 )
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.failback import handle_failback
@@ -342,6 +342,17 @@ class FakeEndpoints:
         self.faults.around("endpoints.get", effect)
 
 
+def zone_key(record: RecordSet) -> tuple[str, str]:
+    """Return where a fake zone keeps a record set: weighted ones by their identifier, too."""
+    return canonical(record.name), f"{record.type} {record.identifier}".strip()
+
+
+def _clashes(zone: Mapping[tuple[str, str], RecordSet], record: RecordSet) -> bool:
+    """Return whether a simple set stands where a weighted one shall, or the reverse."""
+    same = [r for r in zone.values() if (r.name, r.type) == (canonical(record.name), record.type)]
+    return any(bool(there.identifier) != bool(record.identifier) for there in same)
+
+
 class FakeZones:
     """Route 53: a batch is all or nothing, DELETE must match to the letter, CREATE fails on what exists."""
 
@@ -356,18 +367,24 @@ class FakeZones:
 
     def put(self, zone_id: str, *records: RecordSet) -> None:
         """Edit a zone as a human at the console would."""
-        self.zones.setdefault(zone_id, {}).update({(r.name, r.type): r for r in records})
+        self.zones.setdefault(zone_id, {}).update({zone_key(r): r for r in records})
 
     def find(self, zone_id: str, name: str, kind: str = "A") -> RecordSet | None:
-        return self.zones[zone_id].get((canonical(name), kind))
+        """Return the record set of that name and type; of weighted ones the heaviest."""
+        zone = self.zones[zone_id].values()
+        sets = [record for record in zone if (record.name, record.type) == (canonical(name), kind)]
+        return max(sets, key=lambda record: (record.weight or 0, record.identifier), default=None)
 
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         def effect() -> ZoneSnapshot:
             zone = self._zone(zone_id)
-            found = (zone.get((canonical(name), kind)) for name, kind in names)
-            return ZoneSnapshot(
-                fence=zone.get((canonical(fence), "TXT")), records=tuple(r for r in found if r is not None)
-            )
+            found = [
+                record
+                for name, kind in names
+                for record in zone.values()
+                if (record.name, record.type) == (canonical(name), kind)
+            ]
+            return ZoneSnapshot(fence=zone.get((canonical(fence), "TXT")), records=tuple(found))
 
         return self.faults.around("zones.read", effect)
 
@@ -390,7 +407,7 @@ class FakeZones:
     def _apply(
         self, zone: dict[tuple[str, str], RecordSet], change: Change, changes: Sequence[Change]
     ) -> None:
-        key = (canonical(change.record.name), change.record.type)
+        key = zone_key(change.record)
         there = zone.get(key)
         if change.action is ChangeAction.DELETE:
             if there != change.record:
@@ -398,7 +415,7 @@ class FakeZones:
                 raise FenceRefused(f"tried to delete {key} but the values do not match")
             del zone[key]
             return
-        if there is not None:
+        if there is not None or _clashes(zone, change.record):
             self.refused.append(tuple(changes))
             raise FenceRefused(f"tried to create {key} but it already exists")
         zone[key] = replace(change.record, values=tuple(sorted(change.record.values)))
@@ -601,7 +618,7 @@ class World:
 
     def _fill(self, plan: Plan) -> None:
         for zone_id, records in plan.zones().items():
-            self.zones.put(zone_id, *(wanted(record, Role.PRIMARY) for record in records))
+            self.zones.put(zone_id, *(s for record in records for s in answers(record, Role.PRIMARY)))
         for number, record in enumerate(plan.linode_records, start=1):
             state = LinodeRecordState(number, record.name, record.type, record.primary, record.ttl_sec)
             self.linode.records.setdefault(record.domain_id, []).append(state)

@@ -47,6 +47,9 @@ def show_findings(console: Console, plans: Sequence[Mapping[str, Any]]) -> None:
 
 def _rows(plan: Mapping[str, Any], now: datetime) -> list[tuple[str, Text]]:
     rows = [("traffic", Text(f"{plan['active']} ({plan['role']}), epoch {plan['epoch']}, {plan['phase']}"))]
+    if plan.get("on_trial_percent"):
+        words = f"{plan['on_trial_percent']} % of the traffic, at the primary; the rest is here"
+        rows.append(("on trial", Text(words, style="yellow")))
     for region, seen in plan["health"].items():
         lasted, seen_ago = _long(seen["since"], now), _long(seen["last_at"], now)
         words = f"{seen['health']} for {lasted}, looked at {seen_ago} ago"

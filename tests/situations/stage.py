@@ -23,6 +23,9 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       moves                  how many automatic transitions were begun within the last day
       phase                  'needs-operator' (with [open])
       lost, unreachable      true: the table is empty, or does not answer
+    [trial]                  the records are weighted, a failback by steps of 10, 50 and 100 % is under way
+      share                  how many percent are on trial at the primary
+      for                    for how long
     [proposal]               a failback has been proposed
       made                   how long ago; now, where the file does not say
       answer                 'approved' or 'rejected', where a human has answered
@@ -93,7 +96,7 @@ from region_failover.domain.toml_table import Table
 from region_failover.domain.trigger import SWITCH_REQUESTED
 from region_failover.domain.vantage import add_view
 from region_failover.domain.verdict import Health, Sample
-from region_failover.domain.zone import Fence, RecordSet, canonical, fence_name, fence_record, wanted
+from region_failover.domain.zone import Fence, RecordSet, answers, canonical, fence_name, fence_record, wanted
 from region_failover.service.checks import heartbeat_key
 from region_failover.service.observe import observe, update_health
 from tests.fakes import (
@@ -306,6 +309,7 @@ FORMAT: dict[str, Any] = {
         "lost": Truth(),
         "unreachable": Truth(),
     },
+    "trial": {"share": Count(), "for": Span()},
     "proposal": {
         "made": Span(),
         "answer": Words(("approved", "rejected")),
@@ -579,8 +583,17 @@ class Stage:
             world.edit_state(phase=Phase(said["phase"]))
         if "moves" in said:
             world.edit_state(automatic_moves=(world.clock.at - USUAL,) * said["moves"])
+        if "trial" in self.case.says:
+            self._set_trial()
         if "proposal" in self.case.says:
             self._set_proposal()
+
+    def _set_trial(self) -> None:
+        said, world = self.case.of("trial"), self.world
+        since = world.clock.at - said.get("for", timedelta(0))
+        world.edit_state(share=said["share"], share_since=since)
+        for record in world.plan.route53_records:
+            world.zones.put(ZONE, *answers(record, Role.STANDBY, said["share"]))
 
     def _set_proposal(self) -> None:
         said, world = self.case.of("proposal"), self.world
@@ -739,10 +752,15 @@ def plan_of(case: Case) -> Plan:
     said["failback_blackouts"] = calendar.failback_blackouts
     targets = tuple(f"https://{name}.example.net/" for name in case.of("control"))
     rule = read_degradation(Table(case.name, "degradation.", case.of("degradation")))
+    if "trial" in case.says:
+        said["failback_steps"] = (10, 50, 100)
     rounds = [*case.says.get("earlier", []), case.of("now")]
     sides = [part.get(side, {}) for part in rounds for side in SIDES]
+    plan = with_policy(**said)
+    weighted = tuple(replace(record, weighted="trial" in case.says) for record in plan.route53_records)
     return replace(
-        with_policy(**said),
+        plan,
+        route53_records=weighted,
         degradation=rule,
         control_targets=targets,
         dynamodb_checks=(DynamoDbCheck("orders", replicas=any("table" in side for side in sides)),),
@@ -753,7 +771,8 @@ def plan_of(case: Case) -> Plan:
 
 def point_at_the_standby(world: World) -> None:
     """Leave the world as a completed failover does: records, fence (epoch 1), parameters, Linode's."""
-    world.zones.put(ZONE, *(wanted(record, Role.STANDBY) for record in world.plan.zones()[ZONE]))
+    records = world.plan.zones()[ZONE]
+    world.zones.put(ZONE, *(found for record in records for found in answers(record, Role.STANDBY)))
     world.put_fence(1, WEST)
     for region, name in world.parameters.values:
         world.parameters.values[region, name] = WEST

@@ -19,6 +19,7 @@ from region_failover.domain.decision import (
     Situation,
     decide_failback,
     decide_failover,
+    decide_return,
 )
 from region_failover.domain.degradation import Degraded
 from region_failover.domain.plan import FailbackMode, FailoverMode, Policy
@@ -86,6 +87,7 @@ FAILOVERS = [
     ("a transition is halted", situation(phase=Phase.NEEDS_OPERATOR, manual=True), Policy(), R.NEEDS_OPERATOR),
 ]  # fmt: skip
 
+TRIED = back(on_trial=True, trial_lasted=True)
 FAILBACKS = [
     ("the primary is settled", back(), AUTOMATIC, R.PRIMARY_SETTLED),
     ("a human asked", back(manual=True, settled=False), Policy(), R.OPERATOR_ASKED),
@@ -120,9 +122,42 @@ FAILBACKS = [
     ("approved, and relapsed since", back(settled=False, approval=Approval.APPROVED), APPROVED, R.NOT_SETTLED),
     ("approved, and replication is slow by now", back(lags_s=(99.0, 0.5), approval=Approval.APPROVED), APPROVED, R.LAG_TOO_HIGH),
     ("a no to a failback that needs no yes", back(approval=Approval.REJECTED), AUTOMATIC, R.PRIMARY_SETTLED),
+    ("on trial, and not for long enough", back(on_trial=True), AUTOMATIC, R.ON_TRIAL),
+    ("on trial for long enough", TRIED, AUTOMATIC, R.PRIMARY_SETTLED),
+    ("on trial, and the mode is manual by now", TRIED, Policy(failback=FailbackMode.MANUAL), R.PRIMARY_SETTLED),
+    ("on trial, the approval used up by the first step", replace(TRIED, approval=Approval.NONE), APPROVED, R.PRIMARY_SETTLED),
+    ("on trial, and the window has closed", replace(TRIED, opening=Opening.OUTSIDE), AUTOMATIC, R.PRIMARY_SETTLED),
+    ("on trial, the budget spent by its first step", replace(TRIED, moves_of_the_day=4), AUTOMATIC, R.PRIMARY_SETTLED),
+    ("on trial, and paused", replace(TRIED, paused=True), AUTOMATIC, R.PAUSED),
+    ("on trial, and not settled any more", replace(TRIED, settled=False), AUTOMATIC, R.NOT_SETTLED),
+    ("on trial, and the primary's newest sample is bad", replace(TRIED, target=Health.UNKNOWN), AUTOMATIC, R.TARGET_NOT_VERIFIED),
+    ("on trial, and replication has slowed down", replace(TRIED, lags_s=(99.0, 0.5)), AUTOMATIC, R.LAG_TOO_HIGH),
+    ("on trial, a step under way", replace(TRIED, phase=Phase.MOVING), AUTOMATIC, R.IN_PROGRESS),
+    ("on trial, and a human wants all of it home", replace(TRIED, trial_lasted=False, manual=True), AUTOMATIC, R.OPERATOR_ASKED),
 ]  # fmt: skip
 
-MOVES = {R.REGION_DOWN, R.REGION_DEGRADED, R.OPERATOR_ASKED, R.PRIMARY_SETTLED, R.APPROVED}
+FAILS = replace(TRIED, source=Health.HEALTHY, target=Health.UNHEALTHY)
+RETURNS = [
+    ("nothing is on trial", replace(FAILS, on_trial=False), R.ON_TRIAL),
+    ("all is well", replace(FAILS, target=Health.HEALTHY), R.ON_TRIAL),
+    ("the primary fails", FAILS, R.TRIAL_FAILED),
+    ("one kind of evidence fails there", replace(FAILS, target=Health.UNKNOWN), R.TRIAL_FAILED),
+    ("our own fault hides the primary", replace(FAILS, target=Health.UNKNOWN, target_ours=True), R.OBSERVER_FAULT),
+    ("it fails, and a check is our own fault, too", replace(FAILS, target_ours=True), R.TRIAL_FAILED),
+    ("within the cooldown, the budget spent", replace(FAILS, cooldown_until=NOON + S, moves_of_the_day=99), R.TRIAL_FAILED),
+    ("paused", replace(FAILS, paused=True), R.PAUSED),
+    ("a step is under way", replace(FAILS, phase=Phase.MOVING), R.IN_PROGRESS),
+    ("a transition was halted", replace(FAILS, phase=Phase.NEEDS_OPERATOR), R.NEEDS_OPERATOR),
+    ("the standby is not well either", replace(FAILS, source=Health.UNKNOWN), R.TARGET_NOT_VERIFIED),
+    ("the standby was seen too long ago", replace(FAILS, target_at=NOON - VERIFIED_WITHIN - S), R.TARGET_NOT_VERIFIED),
+    ("a human takes it back", replace(FAILS, target=Health.HEALTHY, manual=True), R.OPERATOR_ASKED),
+    ("a human takes it back, paused", replace(FAILS, manual=True, paused=True), R.OPERATOR_ASKED),
+    ("a human takes it back onto a sick standby", replace(FAILS, manual=True, source=Health.UNHEALTHY), R.TARGET_NOT_VERIFIED),
+]  # fmt: skip
+
+MOVES = {
+    R.REGION_DOWN, R.REGION_DEGRADED, R.OPERATOR_ASKED, R.PRIMARY_SETTLED, R.APPROVED, R.TRIAL_FAILED,
+}  # fmt: skip
 # Reasons that the flows give, not the rules (tests/functional reaches each of them).
 BY_THE_FLOWS = {
     R.LOST_THE_CLAIM, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
@@ -149,8 +184,13 @@ def test_failback_is_decided_for_the_reason_expected(
     assert decide_failback(found, policy) == expected
 
 
+@pytest.mark.parametrize(("found", "reason"), [c[1:] for c in RETURNS], ids=[c[0] for c in RETURNS])
+def test_what_is_on_trial_returns_for_the_reason_expected(found: Situation, reason: Reason) -> None:
+    assert decide_return(found) == Decision(Action.MOVE if reason in MOVES else Action.HOLD, reason)
+
+
 def test_every_reason_is_reached() -> None:
-    reached = {case[3] for case in (*FAILOVERS, *FAILBACKS)}
+    reached = {case[-1] for case in (*FAILOVERS, *FAILBACKS, *RETURNS)}
     assert reached == set(Reason) - BY_THE_FLOWS
 
 

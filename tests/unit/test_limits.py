@@ -77,7 +77,7 @@ QUIET = {
     Reason.NOT_CONFIRMED, Reason.EVIDENCE_INCOMPLETE, Reason.AT_PRIMARY, Reason.NOT_SETTLED,
     Reason.LAG_UNKNOWN, Reason.LAG_TOO_HIGH, Reason.FAILBACK_IS_MANUAL, Reason.STALE_EVENT,
     Reason.NOT_IN_ALARM, Reason.SUPPRESSED, Reason.REJECTED, Reason.OUTSIDE_WINDOW, Reason.BLACKOUT,
-    Reason.AWAITING_APPROVAL,  # told by the proposal itself
+    Reason.ON_TRIAL, Reason.AWAITING_APPROVAL,  # told by the proposal itself
 }  # fmt: skip
 MOVES = {
     Reason.REGION_DOWN,
@@ -85,6 +85,7 @@ MOVES = {
     Reason.OPERATOR_ASKED,
     Reason.PRIMARY_SETTLED,
     Reason.APPROVED,
+    Reason.TRIAL_FAILED,
 }
 
 

@@ -59,12 +59,25 @@ WIN, OUT = "policy.failback_window[0].", "policy.failback_blackout[0]."
 READ = [
     ('name = "orders"\n[', "[", "name: missing; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
     ('name = "orders"\n[', 'name = "Orders"\n[', "name: 'Orders' is not valid; allowed: 1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+    ("[policy]", "[policy]\nfailback_steps = [50, 10, 100]", "policy.failback_steps: [50, 10, 100] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [10, 50]", "policy.failback_steps: [10, 50] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [0, 100]", "policy.failback_steps: [0, 100] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [10, 10, 100]", "policy.failback_steps: [10, 10, 100] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [true, 100]", "policy.failback_steps: [True, 100] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = 10", "policy.failback_steps: 10 is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100]", "policy.failback_steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100] is not valid; allowed: up to 10 whole numbers of percent, rising, the last one 100: [10, 50, 100]"),
+    ("[policy]", "[policy]\nfailback_steps = [10, 100]", "policy.failback_steps: no record is weighted; allowed: at least one route53_record, weighted = true"),
+    ("ttl = 60", 'ttl = 60\nweighted = "yes"', "switch.route53_record[0].weighted: 'yes' is not valid; allowed: true, false"),
+    ("ttl = 60", 'ttl = 60\nidentifiers = { primary = "a", standby = "b" }', "switch.route53_record[0].identifiers: only weighted records have them; allowed: weighted = true"),
+    ("ttl = 60", 'ttl = 60\nweighted = true\nidentifiers = { primary = "a", standby = "a" }', "switch.route53_record[0].identifiers.standby: 'a' is also the primary's; allowed: another one"),
+    ("ttl = 60", 'ttl = 60\nweighted = true\nidentifiers = { primary = "a" }', "switch.route53_record[0].identifiers.standby: missing; allowed: a set identifier of 1 to 128 printable characters"),
+    ("ttl = 60", 'ttl = 60\nweighted = true\nidentifiers = { primary = "a", standby = "b", third = "c" }', "switch.route53_record[0].identifiers.third: unknown key; allowed: primary, standby"),
     ("[policy]", "[polocy]", "polocy: unknown key; allowed: name, regions, policy, sampling, degradation, check, switch"),
     ('"us-east-1"\nstandby', '"useast1"\nstandby', "regions.primary: 'useast1' is not valid; allowed: a Region name such as \"us-east-1\""),
     ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
     ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
     ('failover = "automatic"', 'failover = "auto"', "policy.failover: 'auto' is not valid; allowed: \"automatic\", \"manual\""),
-    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, fleet_brake, approval_expires, failback_window, failback_blackout"),
+    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, fleet_brake, approval_expires, failback_steps, failback_step_for, failback_window, failback_blackout"),
     (DYNAMODB, WINDOW.replace('"sat"', '"Sat"'), WIN + "days: 'Sat' is not a day; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('["sat", "sun"]', "[]"), WIN + "days: [] is not valid; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('"02:00"', '"2:00"'), WIN + "from: '2:00' is not valid; allowed: a time of day such as \"02:00\""),
@@ -186,6 +199,21 @@ standby = 202
     assert [plan.balancer_checks[0].balancer(role).id for role in Role] == [1, 2]
     assert plan.instance_checks == (InstanceCheck(101, 202),)
     assert [plan.instance_checks[0].instance(role) for role in Role] == [101, 202]
+
+
+def test_weighted_records_and_steps_are_read_as_they_stand() -> None:
+    text = changed(
+        "ttl = 60", 'ttl = 60\nweighted = true\nidentifiers = { primary = "use1", standby = "usw2" }'
+    )
+    text = text.replace("[policy]", '[policy]\nfailback_steps = [10, 50, 100]\nfailback_step_for = "10m"')
+    plan = parse_plan(text, "orders.toml")
+    (record,) = plan.route53_records
+    assert (record.weighted, [record.identifier(role) for role in Role]) == (True, ["use1", "usw2"])
+    assert plan.policy.failback_steps == (10, 50, 100)
+    assert plan.policy.failback_step_for == timedelta(minutes=10)
+    usual = parse_plan(changed("ttl = 60", "ttl = 60\nweighted = true"), "orders.toml")
+    assert usual.route53_records[0].identifiers == ("primary", "standby")
+    assert (usual.policy.failback_steps, usual.policy.failback_step_for) == ((), timedelta(minutes=5))
 
 
 def test_how_a_table_and_an_endpoint_are_looked_at_is_read_as_it_stands() -> None:

@@ -18,6 +18,7 @@ from region_failover.domain.zone import (
     Fence,
     RecordSet,
     ZoneSnapshot,
+    answers,
     canonical,
     fence_name,
     fence_record,
@@ -55,6 +56,94 @@ def zone(plan: Plan = TWO, role: Role = Role.PRIMARY, epoch: int | None = 3) -> 
 
 def seen(zones: FakeZones) -> ZoneSnapshot:
     return zones.read(ZONE, NAMES, FENCE)
+
+
+WEIGHTED = parse_plan(PLAN_TEXT.replace("ttl = 60", "ttl = 60\nweighted = true"), "weighted.toml")
+RECORD = WEIGHTED.route53_records[0]
+HOME = RecordSet("api.example.com", "A", 60, ("192.0.2.10",), identifier="primary", weight=100)
+AWAY = RecordSet("api.example.com", "A", 60, ("198.51.100.10",), identifier="standby", weight=0)
+
+
+@pytest.mark.parametrize(
+    ("role", "share", "weights"),
+    [
+        (Role.PRIMARY, None, (100, 0)),
+        (Role.STANDBY, None, (0, 100)),
+        (Role.STANDBY, 10, (10, 90)),
+        (Role.STANDBY, 0, (0, 100)),
+    ],
+)
+def test_weights_move_the_traffic_between_two_sets(
+    role: Role, share: int | None, weights: tuple[int, int]
+) -> None:
+    found = answers(RECORD, role, share)
+    assert found == (replace(HOME, weight=weights[0]), replace(AWAY, weight=weights[1]))
+
+
+def test_a_simple_record_knows_no_share() -> None:
+    simple = TWO.route53_records[0]
+    assert answers(simple, Role.STANDBY, 10) == (wanted(simple, Role.STANDBY),)
+
+
+def test_a_share_is_moved_by_replacing_both_sets_and_the_fence() -> None:
+    fence = fence_record(WEIGHTED.zones()[ZONE], Fence("orders", 1, WEST))
+    before = ZoneSnapshot(fence, (replace(HOME, weight=0), replace(AWAY, weight=100)))
+    batch = switch_batch(WEIGHTED, ZONE, 2, Role.STANDBY, before, 10)
+    assert [(c.action.value, c.record.identifier, c.record.weight) for c in batch] == [
+        ("DELETE", "", None),
+        ("CREATE", "", None),
+        ("DELETE", "primary", 0),
+        ("CREATE", "primary", 10),
+        ("DELETE", "standby", 100),
+        ("CREATE", "standby", 90),
+    ]
+    assert batch[1].record.values == (Fence("orders", 2, WEST).render(),)
+    after = ZoneSnapshot(batch[1].record, (batch[3].record, batch[5].record))
+    assert is_switched(after, WEIGHTED, ZONE, 2, Role.STANDBY, 10)
+    assert not is_switched(after, WEIGHTED, ZONE, 2, Role.STANDBY)
+    assert not is_switched(replace(after, records=after.records[:1]), WEIGHTED, ZONE, 2, Role.STANDBY, 10)
+    assert [c.record for c in reassert_batch(WEIGHTED, ZONE, 2, Role.STANDBY, 10)[2::2]] == list(
+        after.records
+    )
+    assert snapshot_from_json(after.to_json()) == after
+
+
+def test_a_set_that_is_missing_is_made() -> None:
+    batch = switch_batch(WEIGHTED, ZONE, 2, Role.PRIMARY, ZoneSnapshot(None, (HOME,)))
+    assert [(c.action.value, c.record.identifier) for c in batch] == [("CREATE", ""), ("CREATE", "standby")]
+
+
+@pytest.mark.parametrize(
+    ("records", "strange"),
+    [
+        ((HOME, AWAY), ""),
+        ((replace(HOME, weight=33), replace(AWAY, weight=66)), ""),
+        ((HOME,), ""),
+        ((replace(HOME, values=AWAY.values), AWAY), "api.example.com A 'primary' holds 198.51.100.10"),
+        ((HOME, AWAY, replace(HOME, identifier="third")), "api.example.com A 'third' holds 192.0.2.10"),
+    ],
+)
+def test_what_is_foreign_among_weighted_sets(records: tuple[RecordSet, ...], strange: str) -> None:
+    assert foreign(ZoneSnapshot(None, records), [RECORD]) == strange
+
+
+@pytest.mark.parametrize(
+    ("plan", "records", "special"),
+    [
+        (WEIGHTED, (HOME, AWAY), False),
+        (WEIGHTED, (), False),
+        (WEIGHTED, (replace(HOME, identifier="", weight=None),), True),
+        (WEIGHTED, (HOME, replace(AWAY, simple=False)), True),
+        (TWO, (replace(HOME, identifier="", weight=None),), False),
+        (TWO, (HOME,), True),
+        (TWO, (HOME, AWAY), True),
+    ],
+)
+def test_what_is_of_another_kind_than_the_plans(
+    plan: Plan, records: tuple[RecordSet, ...], special: bool
+) -> None:
+    found = not_simple(ZoneSnapshot(None, records), plan.route53_records[:1])
+    assert found == ("api.example.com A" if special else "")
 
 
 def test_a_new_order_of_the_records_is_no_new_fence() -> None:

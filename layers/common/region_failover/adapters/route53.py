@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,11 +11,9 @@ from region_failover.adapters.symptoms import remote
 from region_failover.domain.errors import FenceRefused
 from region_failover.domain.zone import Change, RecordSet, ZoneSnapshot, canonical
 
-# A record set with one of these is not simple: its answer depends on more than its values.
+# A record set with one of these is not simple: its answer depends on more than its values, and a weight.
 _NOT_SIMPLE = (
     "AliasTarget",
-    "SetIdentifier",
-    "Weight",
     "Region",
     "Failover",
     "GeoLocation",
@@ -25,6 +23,10 @@ _NOT_SIMPLE = (
     "HealthCheckId",
     "TrafficPolicyInstanceId",
 )
+
+
+# More sets of one name and type than a plan has are of another kind, however many they are.
+SETS = 4
 
 
 class Zones:
@@ -37,11 +39,9 @@ class Zones:
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         """Return what the zone holds of these names and of the fence."""
-        found = [self._find(zone_id, name, kind) for name, kind in names]
-        return ZoneSnapshot(
-            fence=self._find(zone_id, fence, "TXT"),
-            records=tuple(record for record in found if record is not None),
-        )
+        found = [record for name, kind in names for record in self._sets(zone_id, name, kind)]
+        fences = self._sets(zone_id, fence, "TXT")
+        return ZoneSnapshot(fence=fences[0] if fences else None, records=tuple(found))
 
     @remote
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
@@ -65,31 +65,37 @@ class Zones:
         """Return whether the change has reached all authoritative servers."""
         return bool(self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC")
 
-    def _find(self, zone_id: str, name: str, kind: str) -> RecordSet | None:
-        """Return the record set; where several share name and type, one marked not simple."""
+    def _sets(self, zone_id: str, name: str, kind: str) -> list[RecordSet]:
+        """Return the record sets of that name and type; of more than SETS only so many."""
         name = canonical(name)
         answer = self._client.list_resource_record_sets(
-            HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems="2"
+            HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems=str(SETS)
         )
-        same = [
-            record
+        return [
+            _read(record)
             for record in answer["ResourceRecordSets"]
             if (canonical(record["Name"]), record["Type"]) == (name, kind)
         ]
-        if not same:
-            return None
-        record = same[0]
-        return RecordSet(
-            name=name,
-            type=kind,
-            ttl=int(record.get("TTL", 0)),
-            values=tuple(sorted(value["Value"] for value in record.get("ResourceRecords", []))),
-            simple=len(same) == 1 and not any(key in record for key in _NOT_SIMPLE),
-        )
+
+
+def _read(record: Mapping[str, Any]) -> RecordSet:
+    identifier = str(record.get("SetIdentifier", ""))
+    weight = record.get("Weight")
+    return RecordSet(
+        name=canonical(record["Name"]),
+        type=str(record["Type"]),
+        ttl=int(record.get("TTL", 0)),
+        values=tuple(sorted(value["Value"] for value in record.get("ResourceRecords", []))),
+        simple=not any(key in record for key in _NOT_SIMPLE) and bool(identifier) == (weight is not None),
+        identifier=identifier,
+        weight=None if weight is None else int(weight),
+    )
 
 
 def _record_set(record: RecordSet) -> dict[str, Any]:
+    weighted = {"SetIdentifier": record.identifier, "Weight": record.weight} if record.identifier else {}
     return {
+        **weighted,
         "Name": record.name,
         "Type": record.type,
         "TTL": record.ttl,

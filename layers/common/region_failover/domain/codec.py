@@ -68,6 +68,7 @@ def load_state(text: str) -> PlanState:
             "automatic_moves": tuple(map(datetime.fromisoformat, found.get("automatic_moves", ()))),
             "proposal": _proposal(found.get("proposal")),
             "unreplicated": _unreplicated(found.get("unreplicated")),
+            "share_since": _time(found.get("share_since")),
         }
     )
 
@@ -109,6 +110,9 @@ def load_situation(found: Mapping[str, Any]) -> Situation:
             "degraded": Degraded(found.get("degraded", Degraded.NO)),
             "fleet_percent": found.get("fleet_percent", 0),
             "complete": found.get("complete", True),
+            "on_trial": found.get("on_trial", False),
+            "trial_lasted": found.get("trial_lasted", False),
+            "target_ours": found.get("target_ours", False),
         }
     )
 

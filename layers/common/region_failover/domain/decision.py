@@ -5,7 +5,7 @@ A situation holds nothing but what the decision reads, so a recorded one can be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ class Reason(StrEnum):
     OPERATOR_ASKED = "operator-asked"
     PRIMARY_SETTLED = "primary-settled"
     APPROVED = "approved"
+    TRIAL_FAILED = "trial-failed"
     # holds, both ways
     PAUSED = "paused"
     IN_PROGRESS = "in-progress"
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     OUTSIDE_WINDOW = "outside-window"
     BLACKOUT = "blackout"
+    ON_TRIAL = "on-trial"
     FAILBACK_IS_MANUAL = "failback-is-manual"
     # triggers that are no reason to look
     STALE_EVENT = "stale-event"
@@ -103,7 +105,8 @@ class Situation:
     automatic transitions begun within the last 24 hours; `settled`: the target was continuously healthy for
     `healthy_for`; `lags_s`: replication each way in seconds, None = not measured; `ours`: a check of the
     source failed by our own fault; `opening`: what the plan's calendar says to a failback now; `approval`:
-    where a human's word to it stands.
+    where a human's word to it stands; `on_trial`: a stepwise failback is under way, `trial_lasted`: its
+    present step for as long as the plan says; `target_ours`: as `ours`, of the target.
     """
 
     now: datetime
@@ -127,6 +130,9 @@ class Situation:
     lags_s: tuple[float | None, float | None]
     opening: Opening
     approval: Approval
+    on_trial: bool = False
+    trial_lasted: bool = False
+    target_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,8 @@ def decide_failback(situation: Situation, policy: Policy) -> Decision:
     """
     if situation.at_primary:
         return hold(Reason.AT_PRIMARY)
+    if situation.on_trial and not situation.manual:
+        return _next_step(situation, policy)
     return (
         _not_free(situation)
         or _not_allowed(situation, policy, policy.failback is FailbackMode.MANUAL, Reason.FAILBACK_IS_MANUAL)
@@ -186,6 +194,46 @@ def decide_failback(situation: Situation, policy: Policy) -> Decision:
         or _not_approved(situation, policy.failback is FailbackMode.APPROVAL)
         or _not_open(situation)
         or move(_why_back(situation, policy))
+    )
+
+
+def _next_step(situation: Situation, policy: Policy) -> Decision:
+    """Return MOVE where a failback that is under way step by step may take its next one.
+
+    Mode, approval, calendar and brakes were asked before the first; a pause holds, as it always does.
+    """
+    return (
+        _not_free(situation)
+        or (hold(Reason.PAUSED) if situation.paused else None)
+        or (None if situation.trial_lasted else hold(Reason.ON_TRIAL))
+        or _not_settled(situation)
+        or _target_not_verified(situation)
+        or _not_replicated(situation, policy.max_replication_lag)
+        or move(Reason.PRIMARY_SETTLED)
+    )
+
+
+def decide_return(situation: Situation) -> Decision:
+    """Return MOVE where what is on trial at the primary has to return: at its first bad sample.
+
+    The situation is one of a failback: `target` is the primary, `source` the standby, which must have been
+    verified just now like any other target. What we cannot see through our own fault is no bad sample.
+    A human's failover, while a share is on trial, takes it back.
+    """
+    if not situation.on_trial:
+        return hold(Reason.ON_TRIAL)
+    back = replace(situation, target=situation.source)
+    if situation.manual:
+        return _not_free(situation) or _target_not_verified(back) or move(Reason.OPERATOR_ASKED)
+    if situation.target is Health.HEALTHY:
+        return hold(Reason.ON_TRIAL)
+    if situation.target is Health.UNKNOWN and situation.target_ours:
+        return hold(Reason.OBSERVER_FAULT)
+    return (
+        _not_free(situation)
+        or (hold(Reason.PAUSED) if situation.paused else None)
+        or _target_not_verified(back)
+        or move(Reason.TRIAL_FAILED)
     )
 
 

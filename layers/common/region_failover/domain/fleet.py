@@ -30,7 +30,12 @@ def wants_to_move(plan: Plan, state: PlanState | None, health: HealthRecord | No
     if health is not None and judge(health, state.active, plan.sampling, now).down:
         return True
     moving = state.transition
-    leaving = moving is not None and not moving.manual and moving.direction is Direction.FAILOVER
+    leaving = (
+        moving is not None
+        and not moving.manual
+        and moving.direction is Direction.FAILOVER
+        and moving.share is None  # what was on trial, and returns, is no Region's outage
+    )
     return leaving or any(is_recent(at, now, WITHIN) for at in state.automatic_moves)
 
 

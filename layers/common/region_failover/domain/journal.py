@@ -53,7 +53,8 @@ class Claim:
     """A request to open a transition.
 
     `proposal`: the id of the approved one that it carries out; `per_day`: the plan's budget of automatic
-    ones, None for no limit.
+    ones, None for no limit; `share`: of a step of a stepwise failback (`Transition.share`), 0 = what is on
+    trial returns.
     """
 
     direction: Direction
@@ -69,6 +70,7 @@ class Claim:
     request: str = ""
     proposal: str = ""
     per_day: int | None = None
+    share: int | None = None
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
@@ -79,7 +81,7 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     (automatic) it is held back: paused, cooling down, the day's budget spent, the approval that it needs
     gone. The conditions stand here, inside the write, not only in the decision.
     """
-    if state.transition is not None or state.active != request.source:
+    if state.transition is not None or not _is_at(state, request):
         return None
     if not is_recent(request.verified_at, now, VERIFIED_WITHIN):
         return None
@@ -100,13 +102,21 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         lease=Lease(request.owner, now + LEASE),
         steps=request.steps,
         loss_s=request.loss_s,
+        share=request.share,
     )
     claimed = replace(
         state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), proposal=None
     )
-    if not request.manual:
-        return count_move(claimed, now)
+    if not request.manual:  # the steps of one failback are one move
+        return count_move(claimed, now) if state.share is None else claimed
     return remember_request(claimed, request.request) or claimed
+
+
+def _is_at(state: PlanState, request: Claim) -> bool:
+    """Return whether the traffic is where it shall be taken from; for a return, what is on trial."""
+    if request.share == 0:
+        return state.share is not None and state.active == request.target
+    return state.active == request.source
 
 
 def remember_request(state: PlanState, request: str) -> PlanState | None:
@@ -129,7 +139,13 @@ def _is_approved(state: PlanState, proposal_id: str, now: datetime) -> bool:
 
 
 def _is_held_back(state: PlanState, request: Claim, now: datetime) -> bool:
-    """Return whether a brake is on, or the approval that it needs does not stand."""
+    """Return whether a brake is on, or the approval that it needs does not stand.
+
+    A further step of a failback, and the return of what is on trial, are of a move that has been allowed.
+    """
+    goes_on = request.direction is Direction.FAILBACK or request.share == 0
+    if state.share is not None and goes_on:
+        return state.paused
     spent = request.per_day is not None and moves_of_the_day(state, now) >= request.per_day
     unapproved = bool(request.proposal) and not _is_approved(state, request.proposal, now)
     return state.paused or is_cooling(state, now) or spent or unapproved
@@ -268,16 +284,24 @@ def finish_step(
 def complete(
     state: PlanState, epoch: int, cooldown: timedelta, now: datetime
 ) -> tuple[PlanState, Transition] | None:
-    """Return (steady state on the target, the ended transition); None while a step is not settled."""
+    """Return (steady state on the target, the ended transition); None while a step is not settled.
+
+    After a step of a stepwise failback the traffic is on the source still, and its share on trial on record.
+    """
     found = state.transition
     if found is None or found.epoch != epoch or not all(step.status in SETTLED for step in found.steps):
         return None
     ended = replace(found, ended_at=now, outcome="completed")
+    if found.share:  # some of the traffic is on trial at the target; the rest stays where it was
+        on_trial = replace(state, phase=Phase.STEADY, transition=None, share=found.share, share_since=now)
+        return on_trial, ended
     steady = replace(
         state,
         active=found.target,
         phase=Phase.STEADY,
         transition=None,
+        share=None,
+        share_since=None,
         cooldown_until=now + cooldown,
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),

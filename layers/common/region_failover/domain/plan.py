@@ -66,6 +66,8 @@ class Policy:
     `fleet_brake`: where more percent of the stack's plans want to move at once, this one waits for a human,
     unless its own evidence is complete;
     `approval_expires`: for how long a proposed failback may be answered and, approved, be carried out;
+    `failback_steps`: how many percent of the traffic of weighted records return at a time, rising to 100,
+    none = all at once; `failback_step_for`: how long each must have gone well before the next;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
     `failback_blackouts`: when it may not, whatever the windows say.
     """
@@ -79,6 +81,8 @@ class Policy:
     automatic_per_day: int = 4
     fleet_brake: int = 50
     approval_expires: timedelta = timedelta(hours=24)
+    failback_steps: tuple[int, ...] = ()
+    failback_step_for: timedelta = timedelta(minutes=5)
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()
 
@@ -202,7 +206,11 @@ class InstanceCheck:
 
 @dataclass(frozen=True, slots=True)
 class Route53Record:
-    """A simple record set whose values point at one Region or the other. `ttl` in seconds."""
+    """A record whose values point at one Region or the other. `ttl` in seconds.
+
+    `weighted`: two weighted record sets, one for each role, between which the weights move the traffic;
+    `identifiers`: their set identifiers, primary and standby.
+    """
 
     zone_id: str
     name: str
@@ -210,6 +218,12 @@ class Route53Record:
     ttl: int
     primary: tuple[str, ...]
     standby: tuple[str, ...]
+    weighted: bool = False
+    identifiers: tuple[str, str] = ("primary", "standby")
+
+    def identifier(self, role: Role) -> str:
+        """Return the set identifier of that role's weighted record set."""
+        return self.identifiers[0] if role is Role.PRIMARY else self.identifiers[1]
 
     def values(self, role: Role) -> tuple[str, ...]:
         """Return the values that point at that role's Region."""

@@ -64,6 +64,7 @@ _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
 _ALARM = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 _JSON_PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
+_IDENTIFIER = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
 _PRINTABLE = re.compile(r"[!-~]+")
 
 
@@ -114,12 +115,17 @@ def _check_whole(top: Table, plan: Plan) -> None:
             "missing: one kind of evidence alone never moves traffic",
             "at least one [[check.http]] beside [[check.dynamodb]]",
         )
+    if plan.policy.failback_steps and not any(record.weighted for record in plan.route53_records):
+        top.fail(
+            "policy.failback_steps", "no record is weighted", "at least one route53_record, weighted = true"
+        )
     if not (plan.route53_records or plan.linode_records):
         top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
     _check_checks(top, plan)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)
-    count = len(plan.route53_records) + len(plan.linode_records)
+    weighted = sum(record.weighted for record in plan.route53_records)  # each is two record sets
+    count = len(plan.route53_records) + weighted + len(plan.linode_records)
     if count > MOST_RECORDS:
         top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
     route53 = [(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records]
@@ -146,7 +152,12 @@ def _check_checks(top: Table, plan: Plan) -> None:
 
 def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> None:
     """Check that a zone's records and its fence fit into one change batch, which is all or nothing."""
-    values = [value for record in records for value in (*record.primary, *record.standby)]
+    # Of a simple record one Region's values are deleted, the other's created; of a weighted one both, twice.
+    values = [
+        value
+        for record in records
+        for value in (*record.primary, *record.standby) * (2 if record.weighted else 1)
+    ]
     elements, characters = len(values) + FENCE_ELEMENTS, sum(map(len, values)) + FENCE_CHARACTERS
     if elements > BATCH_ELEMENTS or characters > BATCH_CHARACTERS:
         top.fail(
@@ -258,7 +269,7 @@ def _url(table: Table, key: str) -> str:
 
 
 def _route53_record(table: Table) -> Route53Record:
-    table.only("zone_id", "name", "type", "ttl", "primary", "standby")
+    table.only("zone_id", "name", "type", "ttl", "primary", "standby", "weighted", "identifiers")
     kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
     if not kind:
         table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
@@ -272,7 +283,24 @@ def _route53_record(table: Table) -> Route53Record:
         ttl=table.whole("ttl", 0, 2147483647),
         primary=values[0],
         standby=values[1],
+        weighted=table.truth("weighted"),
+        identifiers=_identifiers(table),
     )
+
+
+def _identifiers(table: Table) -> tuple[str, str]:
+    """Return the set identifiers of a weighted record's two sets (1 to 128 characters: API reference)."""
+    if "identifiers" not in table.values:
+        return ("primary", "standby")
+    if table.values.get("weighted") is not True:
+        table.fail("identifiers", "only weighted records have them", "weighted = true")
+    inner = table.table("identifiers")
+    inner.only("primary", "standby")
+    allowed = "a set identifier of 1 to 128 printable characters"
+    primary, standby = (inner.text(key, _IDENTIFIER, allowed) for key in ("primary", "standby"))
+    if primary == standby:
+        inner.fail("standby", f"{standby!r} is also the primary's", "another one")
+    return primary, standby
 
 
 _ADDRESS_FAMILIES = {"A": 4, "AAAA": 6, "CNAME": 0}

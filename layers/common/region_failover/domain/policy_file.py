@@ -21,6 +21,8 @@ from region_failover.domain.window import DAYS, Once, Span, Weekly
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
+MOST_STEPS = 10
+
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -41,6 +43,8 @@ def read_policy(table: Table) -> Policy:
         "automatic_per_day",
         "fleet_brake",
         "approval_expires",
+        "failback_steps",
+        "failback_step_for",
         "failback_window",
         "failback_blackout",
     )
@@ -55,6 +59,8 @@ def read_policy(table: Table) -> Policy:
         automatic_per_day=table.whole("automatic_per_day", 1, MOVES_KEPT, default.automatic_per_day),
         fleet_brake=table.whole("fleet_brake", 1, 100, default.fleet_brake),
         approval_expires=table.duration("approval_expires", default.approval_expires, MINUTE, 14 * DAY),
+        failback_steps=_steps(table),
+        failback_step_for=table.duration("failback_step_for", default.failback_step_for, 10 * SECOND, DAY),
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
     )
@@ -87,6 +93,17 @@ def read_degradation(table: Table) -> Degradation:
         at_least=table.duration("at_least", default.at_least, SECOND / 100, 10 * SECOND),
         errors=table.whole("errors", 1, 100, default.errors),
     )
+
+
+def _steps(table: Table) -> tuple[int, ...]:
+    """Return the percentages of a stepwise failback; none where the plan has no steps."""
+    found = table.values.get("failback_steps", [])
+    whole = isinstance(found, list) and all(isinstance(step, int) and step is not True for step in found)
+    rising = whole and sorted(set(found)) == found
+    if not rising or (found and (found[0] < 1 or found[-1] != 100)) or len(found) > MOST_STEPS:
+        allowed = f"up to {MOST_STEPS} whole numbers of percent, rising, the last one 100: [10, 50, 100]"
+        table.fail("failback_steps", f"{found!r} is not valid", allowed)
+    return tuple(found)
 
 
 def _weekly(table: Table) -> Weekly:

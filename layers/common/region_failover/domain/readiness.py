@@ -14,7 +14,7 @@ from enum import StrEnum
 from region_failover.domain.plan import LinodeRecord, Plan, Route53Record
 from region_failover.domain.state import CLOCKS_AGREE, Phase, PlanState, is_recent
 from region_failover.domain.verdict import MAX_GAP, Health, HealthRecord
-from region_failover.domain.zone import ZoneSnapshot, canonical
+from region_failover.domain.zone import RecordSet, ZoneSnapshot, answers, not_simple
 
 # A token that ends within this time is told of.
 EXPIRES_SOON = timedelta(days=14)
@@ -135,30 +135,37 @@ def of_zone(
 ) -> Iterator[Finding]:
     """Yield what is wrong with the records of a zone."""
     role = plan.regions.role(state.active) if state else None
-    there = {(canonical(record.name), record.type): record for record in found.records}
     for record in records:
         subject = f"record {record.name} {record.type} in {zone_id}"
-        present = there.get((canonical(record.name), record.type))
-        if present is None:
+        sets = found.sets(record.name, record.type)
+        if not sets:
             yield error(subject, "does not exist", "create it with the active Region's values")
             continue
-        if not present.simple:
-            yield error(subject, "has a routing policy", "plans switch simple records only")
+        if not_simple(found, [record]):
+            kind = "a pair of weighted record sets" if record.weighted else "a simple record"
+            yield error(subject, "has another routing policy", f"the plan has {kind} here")
             continue
-        if role is not None and set(present.values) != set(record.values(role)):
+        share = state.share if state else None
+        if role is not None and set(map(_told, sets)) != set(map(_told, answers(record, role, share))):
             yield error(
                 subject,
-                f"is {', '.join(present.values)}, not what the plan has for the active Region",
+                f"is {'; '.join(map(_told, sets))}, not what the plan has for the active Region",
                 "put the plan's value back, or correct the plan: a move would be held for drift",
             )
-        if present.ttl > record.ttl:
+        longest = max(there.ttl for there in sets)
+        if longest > record.ttl:
             yield warning(
                 subject,
-                f"has a TTL of {present.ttl} s, the plan says {record.ttl} s",
+                f"has a TTL of {longest} s, the plan says {record.ttl} s",
                 "lower it: clients keep the old answer for so long",
             )
     if state is not None:
         yield from _of_fence(state, zone_id, found)
+
+
+def _told(record: RecordSet) -> str:
+    weight = f" with weight {record.weight}" if record.identifier else ""
+    return f"{', '.join(record.values)}{weight}"
 
 
 def _of_fence(state: PlanState, zone_id: str, found: ZoneSnapshot) -> Iterator[Finding]:

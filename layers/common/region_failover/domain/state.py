@@ -119,7 +119,8 @@ class Transition:
     """One failover or failback run.
 
     `verified_at`: when the target was last seen healthy by this transition's runner; `loss_s`: estimated
-    seconds of writes not seen on the target's side.
+    seconds of writes not seen on the target's side; `share`: of a step of a stepwise failback, how many
+    percent of the traffic are at the primary after it, None where all of it moves.
     """
 
     epoch: int
@@ -136,6 +137,7 @@ class Transition:
     loss_s: float | None = None
     ended_at: datetime | None = None
     outcome: str = ""
+    share: int | None = None
 
     def step(self, key: str) -> Step | None:
         """Return the step of that name, or None."""
@@ -201,7 +203,9 @@ class Proposal:
 class PlanState:
     """All that is remembered of a plan between invocations.
 
-    `active`: the Region that has the traffic; `proposal`: the failback that waits for a human's word;
+    `active`: the Region that has the traffic, or most of it: while a stepwise failback is under way, `share`
+    percent of it are on trial at the primary, since `share_since`, and `active` is the standby still;
+    `proposal`: the failback that waits for a human's word;
     `pause_note`: who has paused it, when and why; `automatic_moves`: when the newest ones were begun;
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last transition still to be made good; `requests`: the
@@ -226,6 +230,8 @@ class PlanState:
     requests: tuple[str, ...] = ()
     moved_at: datetime | None = None
     unreplicated: Unreplicated | None = None
+    share: int | None = None
+    share_since: datetime | None = None
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

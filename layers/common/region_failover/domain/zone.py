@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from region_failover.domain.plan import Plan, Role, Route53Record
@@ -20,14 +20,20 @@ FENCE_TTL_S = 30
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """A simple record set; `name` lower case without trailing dot, `values` sorted. `simple`: no alias,
-    weight, latency, failover, geolocation, multi-value or health check."""
+    """A record set; `name` lower case without trailing dot, `values` sorted.
+
+    `simple`: no alias, latency, failover, geolocation, multi-value or health check, and a weight only
+    together with an identifier; `identifier` ('SetIdentifier') and `weight` of one of several weighted sets
+    of one name and type, '' and None where it stands alone.
+    """
 
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
     simple: bool = True
+    identifier: str = ""
+    weight: int | None = None
 
 
 class ChangeAction(StrEnum):
@@ -75,8 +81,12 @@ class ZoneSnapshot:
     records: tuple[RecordSet, ...]
 
     def find(self, name: str, kind: str) -> RecordSet | None:
-        """Return the record set of that name and type, or None."""
-        return next((r for r in self.records if (r.name, r.type) == (canonical(name), kind)), None)
+        """Return the record set of that name and type, the first of several, or None."""
+        return next(iter(self.sets(name, kind)), None)
+
+    def sets(self, name: str, kind: str) -> tuple[RecordSet, ...]:
+        """Return all record sets of that name and type: one, or several weighted ones, or none."""
+        return tuple(r for r in self.records if (r.name, r.type) == (canonical(name), kind))
 
     def read_fence(self) -> Fence | None:
         """Return what the fence says, or None if there is none that we can read."""
@@ -106,6 +116,7 @@ def _dump(record: RecordSet | None) -> dict[str, object] | None:
         "ttl": record.ttl,
         "values": list(record.values),
         "simple": record.simple,
+        **({"identifier": record.identifier, "weight": record.weight} if record.identifier else {}),
     }
 
 
@@ -117,6 +128,8 @@ def _load(found: dict[str, object]) -> RecordSet:
         int(str(found["ttl"])),
         tuple(values) if isinstance(values, list) else (),
         bool(found["simple"]),
+        str(found.get("identifier", "")),
+        None if found.get("weight") is None else int(str(found["weight"])),
     )
 
 
@@ -139,45 +152,80 @@ def fence_record(records: Sequence[Route53Record], fence: Fence) -> RecordSet:
 
 
 def wanted(record: Route53Record, role: Role) -> RecordSet:
-    """Return the record set that points at that role's Region."""
+    """Return the simple record set that points at that role's Region."""
     return RecordSet(canonical(record.name), record.type, record.ttl, tuple(sorted(record.values(role))))
 
 
+def answers(record: Route53Record, role: Role, share: int | None = None) -> tuple[RecordSet, ...]:
+    """Return the record sets that point at that role's Region: one, or a weighted one for each role.
+
+    `share`: how many percent of the traffic weighted records send to the primary; None: all or nothing, as
+    the role says. A simple record knows no share.
+    """
+    if not record.weighted:
+        return (wanted(record, role),)
+    percent = WHOLE[role] if share is None else share
+    weights = {Role.PRIMARY: percent, Role.STANDBY: 100 - percent}
+    return tuple(
+        replace(wanted(record, each), identifier=record.identifier(each), weight=weights[each])
+        for each in Role
+    )
+
+
+# The percent of the traffic that is at the primary when all of it is in that role's Region.
+WHOLE = {Role.PRIMARY: 100, Role.STANDBY: 0}
+
+
 def not_simple(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
-    """Return the first record set there that has a routing policy, an alias or a health check, '' if none."""
-    there = [found.find(record.name, record.type) for record in records]
-    return next((f"{record.name} {record.type}" for record in there if record and not record.simple), "")
+    """Return the first record whose sets there are of another kind than the plan's, '' if none.
+
+    Another kind: an alias, a health check, a routing policy but weights; several sets or a weight where the
+    plan has a simple record, a simple set where it has a weighted one.
+    """
+    for record in records:
+        sets = found.sets(record.name, record.type)
+        alike = all(there.simple and bool(there.identifier) == record.weighted for there in sets)
+        if not alike or (len(sets) > 1 and not record.weighted):
+            return f"{canonical(record.name)} {record.type}"
+    return ""
 
 
 def foreign(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
-    """Return what stands in the zone that is neither of the plan's two answers, '' if nothing.
+    """Return what stands in the zone that is none of the plan's answers, '' if nothing.
 
-    A record that is not there at all is not foreign: an empty answer is repaired by writing.
+    A record that is not there at all is not foreign: an empty answer is repaired by writing. Of a weighted
+    one, any share is the plan's; whoever sets another pair of weights by hand is answered by the next switch.
     """
     for record in records:
-        there = found.find(record.name, record.type)
-        if there is None:
-            continue
-        if all(there.values != wanted(record, role).values for role in Role):
-            return f"{there.name} {there.type} holds {', '.join(there.values)}"
+        allowed = {(a.identifier, a.values) for role in Role for a in answers(record, role)}
+        for there in found.sets(record.name, record.type):
+            if (there.identifier, there.values) not in allowed:
+                which = f" {there.identifier!r}" if there.identifier else ""
+                return f"{there.name} {there.type}{which} holds {', '.join(there.values)}"
     return ""
 
 
 def switch_batch(
-    plan: Plan, zone_id: str, epoch: int, role: Role, before: ZoneSnapshot
+    plan: Plan, zone_id: str, epoch: int, role: Role, before: ZoneSnapshot, share: int | None = None
 ) -> tuple[Change, ...]:
-    """Return the batch that moves a zone's records to `role`, only if it is still as `before` saw it."""
+    """Return the batch that moves a zone's records to `role`, only if it is still as `before` saw it.
+
+    `share`: what weighted records send to the primary, in percent (`answers`).
+    """
     records = plan.zones()[zone_id]
     fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
     changes = _replace(before.fence, fence)
     for record in records:
-        there, target = before.find(record.name, record.type), wanted(record, role)
-        if there != target:
-            changes += _replace(there, target)
+        there = {found.identifier: found for found in before.sets(record.name, record.type)}
+        for target in answers(record, role, share):
+            if there.get(target.identifier) != target:
+                changes += _replace(there.get(target.identifier), target)
     return tuple(changes)
 
 
-def reassert_batch(plan: Plan, zone_id: str, epoch: int, role: Role) -> tuple[Change, ...]:
+def reassert_batch(
+    plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None
+) -> tuple[Change, ...]:
     """Return a batch that changes nothing and proves that all is as `switch_batch` left it.
 
     For a worker that does not know the id of the change that put it there: Route 53 refuses this batch
@@ -186,7 +234,7 @@ def reassert_batch(plan: Plan, zone_id: str, epoch: int, role: Role) -> tuple[Ch
     records = plan.zones()[zone_id]
     fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
     changes: list[Change] = []
-    for there in (fence, *(wanted(record, role) for record in records)):
+    for there in (fence, *(found for record in records for found in answers(record, role, share))):
         changes += _replace(there, there)
     return tuple(changes)
 
@@ -196,10 +244,12 @@ def _replace(there: RecordSet | None, target: RecordSet) -> list[Change]:
     return [*removal, Change(ChangeAction.CREATE, target)]
 
 
-def is_switched(found: ZoneSnapshot, plan: Plan, zone_id: str, epoch: int, role: Role) -> bool:
+def is_switched(
+    found: ZoneSnapshot, plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None
+) -> bool:
     """Return whether the zone reads back as the batch of that epoch left it (I7)."""
     records = plan.zones()[zone_id]
     fence = found.read_fence()
     return fence == Fence(plan.name, epoch, plan.regions.of(role)) and all(
-        found.find(record.name, record.type) == wanted(record, role) for record in records
+        set(found.sets(record.name, record.type)) == set(answers(record, role, share)) for record in records
     )

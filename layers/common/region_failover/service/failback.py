@@ -8,11 +8,12 @@ from datetime import timedelta
 from region_failover.domain.decision import Decision, Reason, decide_failback, hold
 from region_failover.domain.journal import may_have_late_writers
 from region_failover.domain.plan import Plan
+from region_failover.domain.shares import next_share
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
-from region_failover.service.failover import carry_out, no_reason_to_look
+from region_failover.service.failover import carry_out, give_back, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.parameters import pay_debts, put_back
@@ -62,10 +63,25 @@ def look_after(
         return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
     seen, known = observe(ports, plan)
     situation = situation_of(ports, plan, state, seen, known, trigger)
+    back = (
+        None if trigger.manual else give_back(ports, plan, state, seen, known, trigger, situation, deadline)
+    )
+    if back is not None:
+        return back
     decision = decide_failback(situation, plan.policy)
     follow_proposal(ports, plan, state, decision, seen, known)
     return carry_out(
-        ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILBACK, deadline
+        ports,
+        plan,
+        state,
+        seen,
+        known,
+        trigger,
+        situation,
+        decision,
+        Direction.FAILBACK,
+        deadline,
+        share=None if trigger.manual else next_share(plan.policy.failback_steps, state),
     )
 
 

@@ -11,11 +11,13 @@ from region_failover.domain.decision import (
     Reason,
     Situation,
     decide_failover,
+    decide_return,
     hold,
 )
 from region_failover.domain.fleet import LEAST, percent_of, wants_to_move
 from region_failover.domain.journal import Claim
 from region_failover.domain.plan import Plan
+from region_failover.domain.shares import RETURNED, is_of_before
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
@@ -66,6 +68,9 @@ def fail_over(
     seen, known = observe(ports, plan)
     fleet = 0 if trigger.manual else _fleet_percent(ports, plans, plan)
     situation = situation_of(ports, plan, state, seen, known, trigger, fleet)
+    back = give_back(ports, plan, state, seen, known, trigger, situation, deadline)
+    if back is not None:
+        return back
     decision = decide_failover(situation, plan.policy)
     return carry_out(
         ports, plan, state, seen, known, trigger, situation, decision, Direction.FAILOVER, deadline
@@ -85,6 +90,38 @@ def _fleet_percent(ports: Ports, plans: Sequence[Plan], plan: Plan) -> int:
 
     answers = ports.together([partial(wants, other) for other in others], FLEET_LOOKED_UP_WITHIN)
     return percent_of([not isinstance(answer, bool) or answer for answer in answers])
+
+
+def give_back(
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    seen: Observation,
+    known: HealthRecord,
+    trigger: Trigger,
+    situation: Situation,
+    deadline: Deadline,
+) -> Summary | None:
+    """Take back what is on trial at the primary, where that has to be; None where it has not.
+
+    An event of before the trial is no reason to end it: delivered again, it would have a second effect (I20).
+    """
+    decision = decide_return(situation)
+    if not decision.moves or is_of_before(state, trigger.at):
+        return None
+    return carry_out(
+        ports,
+        plan,
+        state,
+        seen,
+        known,
+        trigger,
+        situation,
+        decision,
+        Direction.FAILOVER,
+        deadline,
+        share=RETURNED,
+    )
 
 
 def no_reason_to_look(ports: Ports, trigger: Trigger, maximum_age: timedelta) -> Decision | None:
@@ -107,8 +144,12 @@ def carry_out(
     decision: Decision,
     direction: Direction,
     deadline: Deadline,
+    share: int | None = None,
 ) -> Summary:
-    """Record a decision, then do it; what stands in its way is recorded too."""
+    """Record a decision, then do it; what stands in its way is recorded too.
+
+    `share`: how many percent of the traffic are at the primary then, None where all of it moves.
+    """
     detail = ""
     zones = survey(ports, plan) if decision.moves else {}
     blocked = obstacle(plan, state.epoch, zones) if decision.moves else None
@@ -121,7 +162,7 @@ def carry_out(
         raise_alarm(ports, plan, decision, seen, detail)  # a failback has time: the next tick looks again
     if not decision.moves:
         return summary
-    request = _request(ports, plan, state, seen, known, trigger, decision, direction)
+    request = _request(ports, plan, state, seen, known, trigger, decision, direction, share)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
 
@@ -141,22 +182,26 @@ def _request(
     trigger: Trigger,
     decision: Decision,
     direction: Direction,
+    share: int | None,
 ) -> Claim:
-    target = plan.regions.other(state.active)
-    health = known.regions.get(state.active)
+    source, target = state.active, plan.regions.other(state.active)
+    if share == RETURNED:  # what is on trial at the primary comes back to where the rest is
+        source, target = target, source
+    health = known.regions.get(source)
     leaving = direction is Direction.FAILOVER
     return Claim(
         direction=direction,
-        source=state.active,
+        source=source,
         target=target,
         reason=f"{decision.reason.value}: {trigger.reason}",
         manual=trigger.manual,
         owner=ports.owner,
-        steps=plan_steps(plan),
+        steps=plan_steps(plan, share),
         verified_at=seen.at,
         detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
-        loss_s=seen.ages.get(pair(state.active, target)) if leaving else None,
+        loss_s=seen.ages.get(pair(source, target)) if leaving else None,
         request=trigger.id,
         per_day=plan.policy.automatic_per_day,
+        share=share,
         proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )

@@ -11,6 +11,7 @@ from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.degradation import degraded, is_degraded
 from region_failover.domain.fleet import is_complete
 from region_failover.domain.plan import Plan
+from region_failover.domain.shares import has_lasted
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
 from region_failover.domain.vantage import judge, recent_views
@@ -60,6 +61,9 @@ def situation_of(
         ),
         approval=approval_of(plan, state, now),
         opening=opening(plan.policy.failback_windows, plan.policy.failback_blackouts, now),
+        on_trial=state.share is not None,
+        trial_lasted=has_lasted(state, plan.policy.failback_step_for, now),
+        target_ours=seen.samples[target].ours,
     )
 
 

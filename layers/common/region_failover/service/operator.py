@@ -95,6 +95,7 @@ def status(ports: Ports, plan: Plan, state: PlanState) -> Summary:
         "plan": plan.name,
         "active": state.active,
         "role": plan.regions.role(state.active).value,
+        "on_trial_percent": state.share,
         "epoch": state.epoch,
         "phase": state.phase.value,
         "paused": state.paused,

@@ -213,6 +213,10 @@ class _Run:
         if why and news and plan.name not in self.announced:
             _announce(ports, plan, state, active, why, observation.at)
             self.announced.add(plan.name)
+        trial = _why_trial_fails(plan, state, after)
+        if trial and f"{plan.name} on trial" not in self.announced:
+            _announce(ports, plan, state, plan.regions.primary, trial, observation.at)
+            self.announced.add(f"{plan.name} on trial")
         clear = _is_well(observation) or is_decided(after, plan.regions, plan.sampling)
         return {**_summary(plan, observation), "clear": clear, "active": active, "down": down}, after
 
@@ -234,6 +238,15 @@ def _why_to_look(plan: Plan, known: HealthRecord | None, active: str, now: datet
     if degraded(known, active, plan, now) is Degraded.NO:
         return ""
     return f"degraded: {describe(health, plan, now)}"
+
+
+def _why_trial_fails(plan: Plan, state: PlanState | None, known: HealthRecord | None) -> str:
+    """Return what is wrong with the primary while a share of the traffic is on trial there, '' if nothing."""
+    health = known.regions.get(plan.regions.primary) if known else None
+    if state is None or state.share is None or health is None or health.health is Health.HEALTHY:
+        return ""
+    blind = health.health is Health.UNKNOWN and health.ours
+    return "" if blind else f"{state.share} % on trial: {health.why}"
 
 
 def _has_to_be_told(plan: Plan, seen: Observation, known: HealthRecord) -> bool:

@@ -16,9 +16,9 @@ from region_failover.domain.zone import (
     ChangeAction,
     Fence,
     ZoneSnapshot,
+    answers,
     fence_name,
     fence_record,
-    wanted,
 )
 from region_failover.ports import Eyes, Ports
 
@@ -114,7 +114,7 @@ def load_state(ports: Ports, plan: Plan) -> PlanState | None:
 def _pointed_at(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> str:
     """Return the standby if every record there points at it already, else the primary."""
     pairs = [(zones[record.zone_id], record) for record in plan.route53_records]
-    standby = [found.find(r.name, r.type) == wanted(r, Role.STANDBY) for found, r in pairs]
+    standby = [found.sets(r.name, r.type) == answers(r, Role.STANDBY) for found, r in pairs]
     return plan.regions.standby if standby and all(standby) else plan.regions.primary
 
 

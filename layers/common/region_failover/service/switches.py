@@ -14,7 +14,8 @@ from region_failover.domain.journal import (
     retake_snapshot,
     start_steps,
 )
-from region_failover.domain.plan import Plan, Role
+from region_failover.domain.plan import Plan
+from region_failover.domain.shares import aim
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
     Direction,
@@ -42,8 +43,14 @@ from region_failover.service.record import Deadline, change
 INSYNC_POLL_S = 1.0
 
 
-def plan_steps(plan: Plan) -> tuple[Step, ...]:
-    """Return a plan's steps: one per zone, one per parameter and Region, one for Linode."""
+def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
+    """Return a plan's steps: one per zone, one per parameter and Region, one for Linode.
+
+    For a `share` of the traffic, only the zones that have weighted records.
+    """
+    if share is not None:
+        weighted = {record.zone_id for record in plan.route53_records if record.weighted}
+        return tuple(Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones() if zone_id in weighted)
     zones = [Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones()]
     parameters = [
         Step(StepKind.SSM, parameter.name, region)
@@ -112,7 +119,6 @@ def switch_zone(
     Whatever an earlier attempt left (nothing, a change accepted and not recorded, a change under way) is
     found out by reading the fence, never assumed. False: still under way, a tick goes on with it.
     """
-    role = plan.regions.role(transition.target)
     found = read_zone(ports, plan, step.subject)
     if not step.before:
         blocked = obstacle(plan, transition.epoch, {step.subject: found})
@@ -124,14 +130,17 @@ def switch_zone(
             return False
     change_id = step.change_id
     if not _is_of_epoch(found, plan, transition.epoch):
-        change_id = _submit(ports, plan, transition, step, role, verified_at)
+        change_id = _submit(ports, plan, transition, step, verified_at)
     elif not change_id:
-        change_id = _send(
-            ports, plan, transition, step, reassert_batch(plan, step.subject, transition.epoch, role)
-        )
+        change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step))
     if not _wait_insync(ports, change_id, deadline):
         return False
-    return _confirm(ports, plan, transition, step, role)
+    return _confirm(ports, plan, transition, step)
+
+
+def _reassert(plan: Plan, transition: Transition, step: Step) -> tuple[Change, ...]:
+    role, share = aim(plan, transition)
+    return reassert_batch(plan, step.subject, transition.epoch, role, share)
 
 
 def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
@@ -139,11 +148,10 @@ def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
     return fence is not None and (fence.plan, fence.epoch) == (plan.name, epoch)
 
 
-def _submit(
-    ports: Ports, plan: Plan, transition: Transition, step: Step, role: Role, verified_at: datetime
-) -> str:
+def _submit(ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime) -> str:
     before = snapshot_from_json(step.before)
-    batch = switch_batch(plan, step.subject, transition.epoch, role, before)
+    role, share = aim(plan, transition)
+    batch = switch_batch(plan, step.subject, transition.epoch, role, before, share)
     try:
         return _send(ports, plan, transition, step, batch, verified_at)
     except FenceRefused:
@@ -152,8 +160,7 @@ def _submit(
             _look_anew(ports, plan, transition, step, found)
             raise
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
-        again = reassert_batch(plan, step.subject, transition.epoch, role)
-        return _send(ports, plan, transition, step, again)
+        return _send(ports, plan, transition, step, _reassert(plan, transition, step))
 
 
 def may_still_act(ports: Ports, plan: Plan, transition: Transition) -> None:
@@ -213,9 +220,9 @@ def _wait_insync(ports: Ports, change_id: str, deadline: Deadline) -> bool:
     return True
 
 
-def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, role: Role) -> bool:
+def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step) -> bool:
     found = read_zone(ports, plan, step.subject)
-    if is_switched(found, plan, step.subject, transition.epoch, role):
+    if is_switched(found, plan, step.subject, transition.epoch, *aim(plan, transition)):
         finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
         return True
     finish(

@@ -20,6 +20,7 @@ from region_failover.domain.journal import (
     take_over,
 )
 from region_failover.domain.plan import Plan
+from region_failover.domain.shares import describe
 from region_failover.domain.state import (
     SETTLED,
     Direction,
@@ -174,7 +175,7 @@ def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
         ports,
         plan,
         f"switched {transition.epoch}",
-        f"[{plan.name}] traffic is switched to {transition.target}",
+        f"[{plan.name}] {describe(plan, transition)}",
         f"Route 53 is INSYNC and reads back: {plan.name} now points at {transition.target}"
         f" (epoch {transition.epoch}). Clients follow within the records' TTL.",
     )
@@ -216,7 +217,9 @@ def _completion_text(plan: Plan, ended: Transition, steady: PlanState) -> tuple[
         lines.append(f"Estimated loss: {loss}.")
     if steady.owed:
         lines.append("What is owed is written as soon as its Region answers.")
-    return f"[{plan.name}] {ended.direction.value} to {ended.target} is complete", "\n".join(lines)
+    what = f"step of the failback to {ended.target}: {ended.share} %" if ended.share else ""
+    what = what or f"{ended.direction.value} to {ended.target}"
+    return f"[{plan.name}] {what} is complete", "\n".join(lines)
 
 
 def resume(ports: Ports, plan: Plan, seen: Observation, deadline: Deadline) -> Decision:
