@@ -4,12 +4,13 @@ It is the only thing that the checker (`proof/checker.py`) reads. One entry is o
 the entries from 0, `t` is the true time in seconds since the history's beginning, `kind` says what it is:
 
 plan    first entry: `plan` (name), `regions` {primary, standby}, `start` (ISO time of t = 0), `route53`
-        [{zone_id, name, type, ttl, primary: [..], standby: [..]}], `fences` {zone_id: name of the TXT},
+        [{zone_id, name, type, ttl, primary: [..], standby: [..], weighted?, identifiers? {primary,
+        standby}}], `fences` {zone_id: name of the TXT},
         `linode` [{domain_id, name, type, ttl_sec, primary, standby}], `parameters` [{name, regions}],
         `checks` {dynamodb: [table], http: [{primary, standby, status}]}, `policy` {failover, failback,
-        healthy_for_s, cooldown_s, max_lag_s}, `limits` {lease_s, step_lease_s, verified_within_s, tick_s,
-        maximum_age_s}, `skew_s` (the most that a worker's clock may be wrong), `zones` {zone_id: [record
-        sets at t = 0]}.
+        healthy_for_s, cooldown_s, max_lag_s, failback_steps?}, `limits` {lease_s, step_lease_s,
+        verified_within_s, tick_s, maximum_age_s}, `skew_s` (the most that a worker's clock may be wrong),
+        `zones` {zone_id: [record sets at t = 0]}.
 begin   a worker starts: `worker` (its owner name, unique; `~2` after it: the second attempt of the same
         invocation, whose name in records is the first's), `function` (probe, failover, failback,
         linode_dns), `event` (what was delivered), `clock` (the worker's own ISO time).
@@ -36,6 +37,7 @@ store.record_decision {plan, decision}             tables.read {region, table}
 tables.write_heartbeat {region, key}               tables.read_heartbeat {region, key} -> ISO time or null
 endpoints.get {url, status}                        zones.read {zone_id} -> {fence: [values] or null, records}
 zones.submit {zone_id, changes: [{action, name, type, ttl, values}], comment} -> change id
+                                                   (a weighted record set also has identifier and weight)
 zones.is_insync {change_id} -> bool                parameters.read {region, name} -> text or null
 parameters.write {region, name, value}             linode.find {domain_id, name, type} ->
                                                    [{id, target, ttl_sec}]
@@ -54,7 +56,7 @@ from typing import Any
 
 from region_failover.domain.codec import dump
 from region_failover.domain.errors import RemoteFailure
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Role, Route53Record
 from region_failover.domain.state import LEASE, STEP_LEASE, VERIFIED_WITHIN
 from region_failover.domain.zone import RecordSet, ZoneSnapshot, fence_name
 from region_failover.ports import LinodeRecordState, Ports
@@ -113,6 +115,7 @@ def describe(plan: Plan, start: str, maximum_age_s: float, tick_s: float = 60.0)
                 "ttl": r.ttl,
                 "primary": list(r.primary),
                 "standby": list(r.standby),
+                **({"weighted": True, "identifiers": _identifiers(r)} if r.weighted else {}),
             }
             for r in plan.route53_records
         ],
@@ -142,6 +145,7 @@ def describe(plan: Plan, start: str, maximum_age_s: float, tick_s: float = 60.0)
             "cooldown_s": policy.cooldown.total_seconds(),
             "automatic_per_day": policy.automatic_per_day,
             "max_lag_s": policy.max_replication_lag.total_seconds(),
+            "failback_steps": list(policy.failback_steps),
         },
         "degradation": plan.degradation.action.value,
         "limits": {
@@ -154,9 +158,15 @@ def describe(plan: Plan, start: str, maximum_age_s: float, tick_s: float = 60.0)
     }
 
 
+def _identifiers(record: Route53Record) -> dict[str, str]:
+    return {role.value: record.identifier(role) for role in Role}
+
+
 def record_set(record: RecordSet) -> Entry:
     """Return a record set as data."""
-    return {"name": record.name, "type": record.type, "ttl": record.ttl, "values": list(record.values)}
+    weighted = {"identifier": record.identifier, "weight": record.weight} if record.identifier else {}
+    values = list(record.values)
+    return {"name": record.name, "type": record.type, "ttl": record.ttl, "values": values, **weighted}
 
 
 # What a call's arguments are in the history, by operation: positional arguments in the port's order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proof.checker.facts import Facts, Save
-from proof.checker.judgement import OnClaim
+from proof.checker.judgement import OnClaim, goes_on
 from proof.checker.reading import Proposal, Record, Transition, seconds_between
 from proof.checker.rule import SLACK_S, Rule
 
@@ -20,6 +20,8 @@ class LeftToHumans(OnClaim):
 
     def problem(self, save: Save, opened: Transition) -> str:
         """Blame a claim that nobody had allowed."""
+        if goes_on(save, opened):
+            return ""
         mode = self.facts.plan.modes[opened.direction]
         return f"the plan's {opened.direction} is {mode}" if opened.automatic and mode == "manual" else ""
 
@@ -43,6 +45,8 @@ class ApprovedOnce(OnClaim):
         if save.after.proposal is not None:
             return "its proposal stays on record"
         if not opened.automatic or self.facts.plan.modes[opened.direction] != "approval":
+            return ""
+        if goes_on(save, opened):  # the yes was to all of its steps
             return ""
         found = save.before.proposal if save.before else None
         if found is None or found.answer != "approved":
@@ -107,7 +111,7 @@ class Budget(OnClaim):
 
     def problem(self, save: Save, opened: Transition) -> str:
         """Blame a claim beyond the budget, clocks' errors allowed for."""
-        if opened.manual:
+        if opened.manual or goes_on(save, opened):
             return ""
         plan, now = self.facts.plan, save.entry["t"]
         self.claimed_t = [t for t in self.claimed_t if now - t < DAY_S - plan.wide_s - SLACK_S] + [now]

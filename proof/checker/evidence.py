@@ -37,6 +37,8 @@ class DecidedOnRecord(OnClaim):
 
 def _why_not(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
     """Return why this situation does not justify this move, '' if it does."""
+    if opened.is_return or (situation.get("on_trial") and opened.direction == "failback"):
+        return _why_not_on_trial(situation, opened, plan)
     manual, forced = situation["manual"], situation["manual"] and situation["force"]
     cooling = situation["cooldown_until"]
     if cooling:
@@ -64,6 +66,34 @@ def _why_not(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
         closed = situation.get("opening", "open") != "open"
         reasons.append((not manual and asked, f"a human's word is {situation.get('approval')}"))
         reasons.append((not manual and closed, f"the calendar says {situation.get('opening')}"))
+    return ", ".join(text for wrong, text in reasons if wrong)
+
+
+def _why_not_on_trial(situation: Entry, opened: Transition, plan: PlanFacts) -> str:
+    """Return why this situation, with a share on trial, justifies neither the next step nor the return."""
+    manual = situation["manual"]
+    reasons = [
+        (not situation.get("on_trial"), "nothing is on trial"),
+        (situation["phase"] != "steady", f"the phase is {situation['phase']}"),
+        (not manual and situation["paused"], "paused"),
+    ]
+    if opened.is_return:
+        hidden = situation["target"] == "unknown" and situation.get("target_ours")
+        reasons += [
+            (situation["source"] != "healthy", f"the standby is {situation['source']}"),
+            (not manual and situation["target"] == "healthy", "the primary is healthy"),
+            (not manual and bool(hidden), "our own fault hides the primary"),
+        ]
+    else:
+        known = [lag for lag in situation["lags_s"] if lag is not None]
+        measured = len(known) == 2 and max(known) <= plan.max_lag_s
+        forced = manual and situation["force"]
+        reasons += [
+            (situation["target"] != "healthy", f"the target is {situation['target']}"),
+            (not forced and not measured, f"replication is {situation['lags_s']}"),
+            (not manual and not situation["settled"], "the target is not settled"),
+            (not manual and not situation.get("trial_lasted"), "the trial has not lasted"),
+        ]
     return ", ".join(text for wrong, text in reasons if wrong)
 
 

@@ -115,16 +115,17 @@ class FenceOfItsEpoch(Rule):
         claim, record = self.facts.claims.get(epoch), self.facts.record
         if claim is None:
             return f"is of epoch {epoch}, which nobody has claimed"
-        if active != claim.target:
-            return f"names {active}, but epoch {epoch} goes to {claim.target}"
+        if active != claim.active_after:
+            return f"names {active}, but epoch {epoch} goes to {claim.active_after}"
         if record and record.epoch > epoch and not batch.reasserts:
             return f"changes something for epoch {epoch}, while the record is at {record.epoch}"
         zone = self.facts.zones.get(batch.zone_id, {})
         for key, both in self.facts.plan.records.get(batch.zone_id, {}).items():
             after = batch.creates.get(key, zone.get(key))
             human = (batch.zone_id, key) in self.facts.by_human and key not in batch.keys
-            if after != both[active] and not human:
-                return f"leaves {' '.join(key)} at {after}, not at {active}'s {both[active]}"
+            due = both.at(active, claim.share)
+            if after != due and not human:
+                return f"leaves {' '.join(key)} at {after}, not at {active}'s {due}"
         return ""
 
 

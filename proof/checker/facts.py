@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from proof.checker.reading import (
@@ -38,6 +38,26 @@ PRIMARY, STANDBY = "primary", "standby"
 NEVER_CLAIM = frozenset({"probe", "linode_dns"})
 
 
+class Planned(dict[str, Content]):
+    """What one record set of the plan holds, by the active Region; `role`: of a weighted one, whose it is."""
+
+    def __init__(self, by_region: Mapping[str, Content], role: str = "") -> None:
+        """Keep it."""
+        super().__init__(by_region)
+        self.role = role
+
+    def at(self, active: str, share: int | None) -> Content:
+        """Return what it holds while this Region is active, and a share of the traffic at the primary."""
+        ttl, values, _ = whole = self[active]
+        if not self.role or share is None:
+            return whole
+        return ttl, values, share if self.role == PRIMARY else 100 - share
+
+    def every(self, steps: list[int]) -> set[Content]:
+        """Return all that it may ever hold."""
+        return {*self.values(), *(self.at(region, step) for region in self for step in steps)}
+
+
 class PlanFacts:
     """A history's first entry, read."""
 
@@ -46,13 +66,11 @@ class PlanFacts:
         self.name: str = entry["plan"]
         self.primary: str = entry["regions"][PRIMARY]
         self.standby: str = entry["regions"][STANDBY]
-        self.records: dict[str, dict[Key, dict[str, Content]]] = {}
+        self.records: dict[str, dict[Key, Planned]] = {}
         for found in entry["route53"]:
-            both = {
-                region: content_of({"ttl": found["ttl"], "values": found[role]})
-                for region, role in ((self.primary, PRIMARY), (self.standby, STANDBY))
-            }
-            self.records.setdefault(found["zone_id"], {})[key_of(found["name"], found["type"])] = both
+            zone = self.records.setdefault(found["zone_id"], {})
+            zone.update(self._weighted(found) if found.get("weighted") else self._simple(found))
+        self.steps: list[int] = [step for step in entry["policy"].get("failback_steps", ()) if step < 100]
         self.fences = {zone: key_of(name, "TXT") for zone, name in entry["fences"].items()}
         self.linode = {
             (found["domain_id"], found["name"].lower(), found["type"]): {
@@ -80,6 +98,24 @@ class PlanFacts:
         self.skew_s: float = entry.get("skew_s", 0.0)
         self.wide_s = 2 * self.skew_s  # two clocks may differ by that much
         self.secrets: list[str] = list(entry.get("secrets", ()))
+
+    def _simple(self, found: Entry) -> dict[Key, Planned]:
+        by_region = {
+            region: content_of({"ttl": found["ttl"], "values": found[role]})
+            for region, role in ((self.primary, PRIMARY), (self.standby, STANDBY))
+        }
+        return {key_of(found["name"], found["type"]): Planned(by_region)}
+
+    def _weighted(self, found: Entry) -> dict[Key, Planned]:
+        names = found.get("identifiers") or {PRIMARY: PRIMARY, STANDBY: STANDBY}
+        planned = {}
+        for role in (PRIMARY, STANDBY):
+            ttl, values, _ = content_of({"ttl": found["ttl"], "values": found[role]})
+            here = 100 if role == PRIMARY else 0
+            by_region = {self.primary: (ttl, values, here), self.standby: (ttl, values, 100 - here)}
+            key = key_of(found["name"], found["type"], names[role])
+            planned[key] = Planned(by_region, role)
+        return planned
 
     def _read_checks(self, checks: Entry) -> None:
         self.urls: dict[str, str] = {}
@@ -246,6 +282,14 @@ class Facts:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
         self.by_human |= {(zone_id, key) for key in changed}
         self.zones[zone_id] = after
+
+    def goal_of(self, batch: Batch) -> str | None:
+        """Return the Region that a batch sends traffic to: of a step, not the one that its fence names."""
+        if batch.fence is None:
+            return None
+        claim = self.claims.get(batch.fence.epoch)
+        stands = claim is not None and claim.active_after == batch.fence.active
+        return claim.target if claim and stands else batch.fence.active
 
     def fence_of(self, zone_id: str) -> Content | None:
         """Return the record set under the fence's name."""

@@ -35,6 +35,17 @@ def kinds_against(worker: Worker, region: str) -> set[str]:
     return {kind for kind in ("dynamodb", "http") if any(a.theirs for a in worker.answers(region, (kind,)))}
 
 
+def goes_on(save: Save, opened: Transition) -> bool:
+    """Return whether a claim belongs to a failback that is under way: a further step, or its taking back."""
+    on_trial = save.before is not None and save.before.share is not None
+    return on_trial and (opened.direction == "failback" or opened.is_return)
+
+
+def kinds_needed(opened: Transition) -> int:
+    """Return how many kinds of evidence a failover needs: what was on trial returns upon one."""
+    return 1 if opened.is_return else 2
+
+
 def left_as_degraded(worker: Worker) -> bool:
     """Return whether a worker had decided to leave a Region that is degraded, not one that is down."""
     situation = (worker.move or {}).get("situation") or {}
@@ -56,7 +67,7 @@ class OwnFailureIsUnknown(OnClaim):
         if everywhere and all(a.gave_up or a.transport for a in everywhere):
             return "nothing answered in any Region: it was cut off itself"
         ours = any(a.how == OURS for a in worker.answers(opened.source))
-        if ours and len(kinds_against(worker, opened.source)) < 2:
+        if ours and len(kinds_against(worker, opened.source)) < kinds_needed(opened):
             return f"checks of {opened.source} failed by our own fault, which is no evidence"
         return ""
 
@@ -92,6 +103,7 @@ class BothDownHolds(OnClaim):
 class TwoKindsOfEvidence(OnClaim):
     """I13: two independent kinds of evidence, DynamoDB's and the endpoints', failed by the Region's fault.
 
+    Of a share of the traffic that is on trial at the primary, one: it returns at the first bad sample.
     How many samples must agree, and for how long, stands in the plan's sampling, which a history does not
     carry: not judged. A Region that is degraded needs a plan that says so, and slow or failed samples on
     record.
@@ -106,7 +118,8 @@ class TwoKindsOfEvidence(OnClaim):
         if left_as_degraded(save.worker):
             return self._not_degraded(opened.source)
         kinds = kinds_against(save.worker, opened.source)
-        return "" if len(kinds) == 2 else f"evidence against {opened.source}: {sorted(kinds) or 'none'}"
+        enough = len(kinds) >= kinds_needed(opened)
+        return "" if enough else f"evidence against {opened.source}: {sorted(kinds) or 'none'}"
 
     def _not_degraded(self, region: str) -> str:
         if not self.facts.plan.leaves_degraded:

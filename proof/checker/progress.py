@@ -32,16 +32,21 @@ class SteadyAtRest(Rule):
         """Begin without a completion."""
         super().__init__(facts)
         self.completed: int | None = None
+        self.completed_in: dict[str, int] = {}  # by zone: a step of a failback has those with weights alone
 
     def saved(self, save: Save) -> None:
-        """Remember the last completed epoch."""
-        if save.completed:
-            self.completed = save.completed.epoch
+        """Remember the last completed epoch, and that of each zone."""
+        done = save.completed
+        if done:
+            self.completed = done.epoch
+            zones = [step["subject"] for step in done.steps if step["kind"] == "route53"]
+            self.completed_in |= dict.fromkeys(zones, done.epoch)
 
     def edited(self, before: Record | None, after: Record | None) -> None:
         """Begin anew with a human's record that tells another story."""
         same = before and after and (before.epoch, before.active) == (after.epoch, after.active)
         self.completed = self.completed if same else None
+        self.completed_in = self.completed_in if same else {}
 
     def rest(self, entry: Entry) -> None:
         """Judge what is left."""
@@ -77,20 +82,21 @@ class SteadyAtRest(Rule):
             wrong += [
                 f"zone {zone_id}: {' '.join(key)} holds {found.get(key)}, the active Region is {state.active}"
                 for key, both in planned.items()
-                if found.get(key) != both.get(state.active)
+                if found.get(key) != both.at(state.active, state.share)
             ]
             there = found.get(plan.fences[zone_id])
             fence = read_fence(there[1]) if there else None
-            if (there or self.completed is not None) and not self._agrees(fence, state):
+            if (there or self.completed is not None) and not self._agrees(zone_id, fence, state):
                 wrong.append(
                     f"zone {zone_id}: the fence says {fence}, the record {state.epoch} {state.active}"
                 )
         return wrong
 
-    def _agrees(self, fence: Fence | None, state: Record) -> bool:
+    def _agrees(self, zone_id: str, fence: Fence | None, state: Record) -> bool:
         if fence is None or (fence.plan, fence.active) != (self.facts.plan.name, state.active):
             return False
-        return fence.epoch <= state.epoch if self.completed is None else fence.epoch == self.completed
+        done = self.completed_in.get(zone_id)
+        return fence.epoch <= state.epoch if done is None else fence.epoch == done
 
     def _parameters(self, entry: Entry, state: Record) -> list[str]:
         found = {(p["region"], p["name"]): p["value"] for p in entry["parameters"]}
@@ -129,7 +135,7 @@ class NoWayBack(Rule):
 
     def submitting(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch that is asked for."""
-        target = batch.fence.active if batch.fence and not batch.starts_a_fence else None
+        target = None if batch.starts_a_fence else self.facts.goal_of(batch)
         if target not in self.facts.plan.regions or not self.facts.last_round_is_bad(worker, target):
             return
         several = len(worker.events()) > 1 and self.facts.verified(worker, target) is not None

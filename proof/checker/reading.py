@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-Key = tuple[str, str]  # a record set's (name, type)
-Content = tuple[int, tuple[str, ...]]  # its (ttl, sorted values)
+Key = tuple[str, str]  # a record set's (name, type), a weighted one's (name, type and identifier)
+Content = tuple[int, tuple[str, ...], int | None]  # its (ttl, sorted values, weight)
 
 
 class BadHistory(ValueError):
@@ -32,6 +32,7 @@ class Transition:
         "loss_s",
         "manual",
         "outcome",
+        "share",
         "source",
         "started_at",
         "steps",
@@ -53,12 +54,23 @@ class Transition:
         self.lease_until: str = found["lease"]["until"]
         self.loss_s: float | None = found["loss_s"]
         self.outcome: str = found["outcome"]
+        self.share: int | None = found.get("share")  # percent at the primary after a step of a failback
         self.steps: list[dict[str, Any]] = found["steps"]
 
     @property
-    def what_it_is(self) -> tuple[str, str, str, bool, str]:
+    def what_it_is(self) -> tuple[str, str, str, bool, str, int | None]:
         """Return what never changes while it is open."""
-        return self.direction, self.source, self.target, self.manual, self.started_at
+        return self.direction, self.source, self.target, self.manual, self.started_at, self.share
+
+    @property
+    def active_after(self) -> str:
+        """Return the Region that fence and record name after it: of a step, the one that has the rest."""
+        return self.source if self.share else self.target
+
+    @property
+    def is_return(self) -> bool:
+        """Return whether it takes back what was on trial at the primary."""
+        return self.share == 0
 
     @property
     def automatic(self) -> bool:
@@ -111,6 +123,7 @@ class Record:
         "phase",
         "proposal",
         "requests",
+        "share",
         "transition",
         "version",
     )
@@ -129,12 +142,13 @@ class Record:
         self.requests: list[str] = found.get("requests", [])
         self.proposal = Proposal(found["proposal"]) if found.get("proposal") else None
         self.automatic_moves: list[str] = found.get("automatic_moves", [])
+        self.share: int | None = found.get("share")
         self.transition = Transition(found["transition"]) if found["transition"] else None
 
     @property
     def heading(self) -> str:
         """Return the Region that configuration shall name: an open move's target, else the active one."""
-        return self.transition.target if self.transition else self.active
+        return self.transition.active_after if self.transition else self.active
 
     def owes(self, region: str, name: str) -> bool:
         """Return whether a parameter is still to be written in a Region."""
@@ -197,19 +211,22 @@ def read_fence(values: Iterable[str] | None) -> Fence | None:
     return Fence(pairs["plan"], int(pairs["epoch"]), pairs["active"]) if pairs["epoch"].isdecimal() else None
 
 
-def key_of(name: str, kind: str) -> Key:
+def key_of(name: str, kind: str, identifier: str = "") -> Key:
     """Return a record set's key: lower case, no trailing dot, Route 53's octal star undone."""
-    return name.rstrip(".").lower().replace("\\052", "*"), kind
+    return name.rstrip(".").lower().replace("\\052", "*"), f"{kind} {identifier}".strip()
 
 
 def content_of(found: dict[str, Any]) -> Content:
     """Return what a record set holds."""
-    return found["ttl"], tuple(sorted(found["values"]))
+    return found["ttl"], tuple(sorted(found["values"])), found.get("weight")
 
 
 def contents_of(records: Iterable[dict[str, Any]]) -> dict[Key, Content]:
     """Return record sets by their key."""
-    return {key_of(found["name"], found["type"]): content_of(found) for found in records}
+    return {
+        key_of(found["name"], found["type"], found.get("identifier", "")): content_of(found)
+        for found in records
+    }
 
 
 # How one check ended, as the checker judges it.
@@ -266,7 +283,8 @@ class Batch:
         self.creates: dict[Key, Content] = {}
         self.odd: list[str] = []
         for change in changes:
-            action, key = change["action"], key_of(change["name"], change["type"])
+            action = change["action"]
+            key = key_of(change["name"], change["type"], change.get("identifier", ""))
             side = self.deletes if action == "DELETE" else self.creates
             if action not in {"DELETE", "CREATE"} or key in side:
                 self.odd.append(f"{action} {' '.join(key)}")

@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from proof.checker.facts import Facts, Save, Worker
-from proof.checker.judgement import OnClaim
+from proof.checker.judgement import OnClaim, goes_on
 from proof.checker.reading import Batch, Record, Transition, read_health, seconds_between, when
 from proof.checker.rule import SLACK_S, Entry, Rule
 
 
 class Cooldown(OnClaim):
     """I15: an automatic claim comes no earlier than the cooldown after the last completion, either way.
+
+    The further steps of a failback, and its taking back, belong to the first one.
 
     In true time, clocks' errors allowed for; and by the record's own words exactly: it never begins before
     the `cooldown_until` that it replaces. A transition that was stopped before it began cools nothing down;
@@ -39,7 +41,7 @@ class Cooldown(OnClaim):
 
     def problem(self, save: Save, opened: Transition) -> str:
         """Blame a claim that comes too early."""
-        if opened.manual:
+        if opened.manual or goes_on(save, opened):
             return ""
         plan = self.facts.plan
         until = save.before.cooldown_until if save.before else None

@@ -410,10 +410,10 @@ class Cloud:
     def fill(self) -> None:
         """Put the plan's records there, pointing at the primary."""
         from region_failover.domain.plan import Role
-        from region_failover.domain.zone import wanted
+        from region_failover.domain.zone import answers
 
         for zone_id, records in self.plan.zones().items():
-            self.zones.put(zone_id, *(wanted(record, Role.PRIMARY) for record in records))
+            self.zones.put(zone_id, *(found for r in records for found in answers(r, Role.PRIMARY)))
         for number, record in enumerate(self.plan.linode_records, start=1):
             there = LinodeRecordState(number, record.name, record.type, record.primary, record.ttl_sec)
             self.linode.records.setdefault(record.domain_id, []).append(there)

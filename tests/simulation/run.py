@@ -21,7 +21,7 @@ from region_failover.domain.plan import FailbackMode, Plan, Role
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.state import CLOCKS_AGREE, LEASE, Phase
 from region_failover.domain.trigger import OWN_SOURCE, REGION_UNHEALTHY, SWITCH_REQUESTED, read_triggers
-from region_failover.domain.zone import RecordSet, ZoneSnapshot, fence_name, wanted
+from region_failover.domain.zone import RecordSet, ZoneSnapshot, answers, fence_name
 from region_failover.ports import Ports
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
@@ -29,7 +29,7 @@ from region_failover.service.linode import handle_linode
 from region_failover.service.operator import handle_operation
 from region_failover.service.probe import handle_probe
 from region_failover.service.record import Deadline
-from tests.fakes import MAXIMUM_AGE, NOON, PLAN_TEXT
+from tests.fakes import MAXIMUM_AGE, NOON, PLAN_TEXT, zone_key
 from tests.simulation.cloud import Cloud, Host, Worker
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.script import (
@@ -41,6 +41,8 @@ from tests.simulation.script import (
     Answer,
     Deed,
     Script,
+    Spell,
+    Trouble,
 )
 
 TICK_S = 60.0
@@ -49,6 +51,12 @@ CALM_S = 2 * TICK_S  # what the probe does in a world that is well needs no proo
 WORK_S = 30.0  # what is taken over at the last moment still has to be done
 QUIET_AFTER_S = LEASE.total_seconds() + 2 * TICK_S + WORK_S
 REST_WITHIN_S = 1500.0
+# A failback of three steps takes so much longer: each waits for a tick, and for its trial to have lasted; and
+# it may be taken back once, and begin anew.
+STEPS_WITHIN_S = 1000.0
+# What a share on trial at the primary may meet, and for how long.
+ON_TRIAL = (Trouble.ERRORS, Trouble.HTTP_ONLY, Trouble.GRAY_WRITES, Trouble.HANGS, Trouble.DENIED)
+TRIAL_FAILS_S = 130.0
 
 
 def _operate(ports: Ports, plans: list[Plan], event: Any, deadline: Deadline) -> Any:
@@ -64,6 +72,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], float, int]] = {
     "operator": (_operate, 30.0, 0),
 }
 
+# One world of so many has weighted records, and a failback by steps.
+STEPWISE_OF = 5
+
 _SECOND_ZONE = """
 [[switch.route53_record]]
 zone_id = "Z9876543210ABCDEFGHIJ"
@@ -76,16 +87,23 @@ standby = ["usw2.example.net"]
 
 
 @lru_cache
-def plan_of(failback: str, zones: int) -> Plan:
-    """Return the example's plan, with times short enough for a world of some minutes."""
+def plan_of(failback: str, zones: int, stepwise: bool = False) -> Plan:
+    """Return the example's plan, with times short enough for a world of some minutes.
+
+    `stepwise`: its first record is weighted, and a failback goes by steps, and begins soon.
+    """
     plan = parse_plan(PLAN_TEXT + (_SECOND_ZONE if zones == 2 else ""), "orders.toml")
     policy = replace(
         plan.policy,
         failback=FailbackMode(failback),
-        healthy_for=timedelta(seconds=60),
-        cooldown=timedelta(seconds=120),
+        healthy_for=timedelta(seconds=20 if stepwise else 60),
+        cooldown=timedelta(seconds=40 if stepwise else 120),
         automatic_per_day=20,
+        failback_steps=(10, 50, 100) if stepwise else (),
+        failback_step_for=timedelta(seconds=30),
     )
+    first, *others = plan.route53_records
+    plan = replace(plan, route53_records=(replace(first, weighted=stepwise), *others))
     sampling = replace(
         plan.sampling,
         every=timedelta(seconds=60),
@@ -94,6 +112,11 @@ def plan_of(failback: str, zones: int) -> Plan:
         needed=2,
     )
     return replace(plan, policy=policy, sampling=sampling)
+
+
+def _but_for_weight(record: RecordSet | None) -> RecordSet | None:
+    """Return a record set whose weight does not matter: every share of the traffic is the plan's."""
+    return replace(record, weight=None) if record else None
 
 
 class _Meter:
@@ -125,7 +148,8 @@ class World:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.rng = random.Random(script.seed ^ 0x5EED)
-        self.plan = plan_of(script.failback, script.zones)
+        self.stepwise = script.seed % STEPWISE_OF == STEPWISE_OF - 1
+        self.plan = plan_of(script.failback, script.zones, self.stepwise)
         self.scheduler = Scheduler()
         self.history = History()
         self.cloud = Cloud(self.plan, script.control, self.rng, self.scheduler, self.history)
@@ -312,10 +336,11 @@ class World:
     def _edit_zone(self, deed: Deed) -> None:
         zone_id, records = next(iter(self.plan.zones().items()))
         record = records[0]
+        meant = answers(record, Role.PRIMARY)[0]
         if deed is Deed.FOREIGN_EDIT:
-            self.cloud.zones.put(zone_id, RecordSet(record.name, record.type, 60, ("203.0.113.99",)))
+            self.cloud.zones.put(zone_id, replace(meant, ttl=60, values=("203.0.113.99",)))
         else:
-            self.cloud.zones.zones[zone_id].pop((record.name, record.type), None)
+            self.cloud.zones.zones[zone_id].pop(zone_key(meant), None)
         self._note_edit(zone_id)
 
     def _note_edit(self, zone_id: str) -> None:
@@ -340,6 +365,8 @@ class World:
         for zone_id in self.plan.zones():
             self._restore(zone_id)
         self.history.add("world", self.scheduler.now, what="healed")
+        if self.stepwise and self.script.seed % (2 * STEPWISE_OF) >= STEPWISE_OF:
+            self._trouble_the_trial()
 
     def _restore(self, zone_id: str) -> None:
         """A human undoes what humans have done: the zone says again what its fence says."""
@@ -347,8 +374,11 @@ class World:
         there = self.cloud.zones.find(zone_id, fence_name(records), "TXT")
         fence = ZoneSnapshot(there, ()).read_fence()
         role = self.plan.regions.role(fence.active) if fence else Role.PRIMARY
-        right = {(r.name, r.type): wanted(r, role) for r in records}
-        if any(self.cloud.zones.zones[zone_id].get(key) != record for key, record in right.items()):
+        state = self.cloud.state()
+        share = state.share if state and role is Role.STANDBY else None
+        right = {zone_key(found): found for r in records for found in answers(r, role, share)}
+        there_now = self.cloud.zones.zones[zone_id]
+        if any(_but_for_weight(there_now.get(key)) != _but_for_weight(r) for key, r in right.items()):
             self.cloud.zones.put(zone_id, *right.values())
             self._note_edit(zone_id)
 
@@ -361,7 +391,7 @@ class World:
             self.stuck.append(("I18", f"epoch {state.epoch} is still open ({state.phase.value}, {statuses})"))
 
     def _come_to_rest(self) -> None:
-        limit = CHAOS_S + REST_WITHIN_S
+        limit = CHAOS_S + REST_WITHIN_S + (STEPS_WITHIN_S if self.stepwise else 0.0)
         if self.script.failback == "approval":
             self.scheduler.run(max(self.scheduler.now, CHAOS_S + ANSWERED_S))
         between = TICK_S * (self.scheduler.now // TICK_S + 0.5)  # two ticks: nothing is on its way
@@ -372,6 +402,17 @@ class World:
         if why:
             self.stuck.append(("I18", why))
         self._write_rest()
+
+    def _trouble_the_trial(self) -> None:
+        """Let the primary fail once, as soon as a share of the traffic is on trial there."""
+        state, now = self.cloud.state(), self.scheduler.now
+        if state is None or state.share is None:
+            self.scheduler.at(now + 11.0, self._trouble_the_trial)
+            return
+        spell = Spell(ON_TRIAL[self.script.seed // 10 % len(ON_TRIAL)], now, now + TRIAL_FAILS_S, EAST)
+        self.cloud.begin(spell)
+        self.history.add("world", now, what=f"{spell.trouble} begins", place=EAST)
+        self.scheduler.at(spell.end, lambda: self.cloud.end(spell))
 
     def _is_at_rest(self) -> bool:
         thawed = all(w.dead or w.frozen_until <= self.scheduler.now for w in self.workers)
