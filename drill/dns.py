@@ -37,12 +37,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DnsRecord:
-    """One record set: name as FQDN in lower case without the last dot; values unquoted."""
+    """One record set: name as FQDN in lower case without the last dot; values unquoted.
+
+    `weight`: of one of several weighted sets of a name and type, of which each answer has one.
+    """
 
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
+    weight: int | None = None
 
 
 class Source(Protocol):
@@ -149,6 +153,36 @@ class Route53Zone:
         return tuple(_from_route53(entry) for entry in _in_force(sets, self._is_healthy))
 
 
+class _Dealer:
+    """Deals the answers of weighted record sets: no dice, so that a short rehearsal sees every share.
+
+    Each answer goes to the set that is furthest behind its due. All weights 0: all alike, as at Route 53.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[DnsRecord, float] = {}
+
+    def deal(self, records: Sequence[DnsRecord]) -> tuple[DnsRecord, ...]:
+        """Return these records with one of each group of weighted sets."""
+        groups: dict[tuple[str, str], list[DnsRecord]] = {}
+        for record in records:
+            groups.setdefault((record.name, record.type), []).append(record)
+        with self._lock:
+            return tuple(record for group in groups.values() for record in self._of(group))
+
+    def _of(self, group: list[DnsRecord]) -> list[DnsRecord]:
+        if any(record.weight is None for record in group):
+            return group
+        total = sum(record.weight or 0 for record in group)
+        shares = {r: (r.weight or 0) / total if total else 1 / len(group) for r in group}
+        for record, share in shares.items():
+            self._due[record] = self._due.get(record, 0.0) + share
+        chosen = max((r for r in group if shares[r] > 0), key=lambda record: self._due[record])
+        self._due[chosen] -= 1.0
+        return [chosen]
+
+
 def _in_force(
     sets: Iterable["ResourceRecordSetOutputTypeDef"], is_healthy: Callable[[str], bool]
 ) -> list["ResourceRecordSetOutputTypeDef"]:
@@ -176,7 +210,11 @@ def _from_route53(entry: "ResourceRecordSetOutputTypeDef") -> DnsRecord:
     if entry["Type"] == "TXT":
         values = [_unquoted(value) for value in values]
     return DnsRecord(
-        _plain(_unescaped(entry["Name"])), entry["Type"], int(entry.get("TTL", 0)), tuple(values)
+        _plain(_unescaped(entry["Name"])),
+        entry["Type"],
+        int(entry.get("TTL", 0)),
+        tuple(values),
+        entry.get("Weight"),
     )
 
 
@@ -239,6 +277,7 @@ class AuthoritativeDns:
     def __init__(self, sources: Sequence[Source], ttl_scale: float = 1.0, host: str = "127.0.0.1") -> None:
         self._sources = sources
         self._ttl_scale = ttl_scale
+        self._dealer = _Dealer()
         self._host = host
         self._servers: list[socketserver.BaseServer] = []
         self.port = 0
@@ -293,9 +332,8 @@ class AuthoritativeDns:
             seen.add(name)
             here = [record for record in records if record.name == name]
             alias = next((r for r in here if r.type == "CNAME"), None)
-            for record in here:
-                if record.type == rtype or record is alias:
-                    self._add(reply, record)
+            for record in self._dealer.deal([r for r in here if r.type == rtype or r is alias]):
+                self._add(reply, record)
             if alias is None or rtype == "CNAME":
                 break
             name = _plain(alias.values[0])

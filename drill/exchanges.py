@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from xml.etree import ElementTree
 
@@ -95,13 +95,18 @@ class Exchanges:
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """One element of a Route 53 change batch; name without its last dot, values sorted."""
+    """One element of a Route 53 change batch; name without its last dot, values sorted.
+
+    `identifier`, `weight`: of a weighted record set, '' and None of a simple one.
+    """
 
     action: str
     name: str
     type: str
     ttl: int
     values: tuple[str, ...]
+    identifier: str = ""
+    weight: int | None = None
 
 
 def changes_in(body: bytes) -> list[RecordChange]:
@@ -113,6 +118,7 @@ def changes_in(body: bytes) -> list[RecordChange]:
             _text(change, "{*}ResourceRecordSet/{*}Type"),
             int(_text(change, "{*}ResourceRecordSet/{*}TTL") or 0),
             tuple(sorted(value.text or "" for value in change.iterfind(".//{*}ResourceRecord/{*}Value"))),
+            *weight_of(change.find("{*}ResourceRecordSet")),
         )
         for change in ElementTree.fromstring(body).iterfind(".//{*}Change")
     ]
@@ -120,13 +126,21 @@ def changes_in(body: bytes) -> list[RecordChange]:
 
 def moves_traffic(changes: Sequence[RecordChange]) -> bool:
     """Return whether a batch changes an answer that clients get: any record but TXT, to something else."""
-    removed = {(c.name, c.type): c for c in changes if c.action == "DELETE"}
+    removed = {(c.name, c.type, c.identifier): c for c in changes if c.action == "DELETE"}
     for change in changes:
-        before = removed.get((change.name, change.type))
-        same = before is not None and (before.ttl, before.values) == (change.ttl, change.values)
+        before = removed.get((change.name, change.type, change.identifier))
+        same = before is not None and replace(before, action=change.action) == change
         if change.action in {"CREATE", "UPSERT"} and change.type != "TXT" and not same:
             return True
     return False
+
+
+def weight_of(record_set: ElementTree.Element | None) -> tuple[str, int | None]:
+    """Return the set identifier and the weight of a record set."""
+    if record_set is None:
+        return "", None
+    weight = _text(record_set, "{*}Weight")
+    return _text(record_set, "{*}SetIdentifier"), int(weight) if weight else None
 
 
 def _text(element: ElementTree.Element, path: str) -> str:

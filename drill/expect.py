@@ -96,9 +96,10 @@ def only_told(world: World, also: Sequence[str] = ()) -> Check:
     told once that late writes arrive: how much was left behind depends on the moment. Nothing else may page.
     """
     history = world.transitions()
-    down = {f"{t['source']} is {_state_of(t)}" for t in history if t["direction"] == "failover"}
-    switched = [f"traffic is switched to {t['target']}" for t in history]
-    complete = [f"{t['direction']} to {t['target']} is complete" for t in history]
+    left = [t for t in history if t["direction"] == "failover" and t.get("share") is None]
+    down = {f"{t['source']} is {_state_of(t)}" for t in left}
+    switched = [_switched(t) for t in history]
+    complete = [f"{_what(t)} is complete" for t in history]
     wanted = Counter([*down, *switched, *complete, *also])
     prefix = f"[{layout.PLAN}] "
     subjects = [mail["Subject"] for mail in world.notifications()]
@@ -112,6 +113,20 @@ def only_told(world: World, also: Sequence[str] = ()) -> Check:
         f"not expected: {strange}; missing: {missing}" if strange or missing else f"{len(subjects)} in all"
     )
     return Check("notified of exactly what there was to tell", not strange and not missing, detail)
+
+
+def _switched(transition: dict[str, Any]) -> str:
+    """Return what is told when a transition's records are switched."""
+    if transition.get("share"):
+        return f"{transition['share']} % of the traffic is on trial at {transition['target']}"
+    return f"traffic is switched to {transition['target']}"
+
+
+def _what(transition: dict[str, Any]) -> str:
+    """Return what a transition is called at its end."""
+    if transition.get("share"):
+        return f"step of the failback to {transition['target']}: {transition['share']} %"
+    return f"{transition['direction']} to {transition['target']}"
 
 
 def _state_of(failover: dict[str, Any]) -> str:

@@ -109,6 +109,7 @@ def first_entry(
             "cooldown_s": _seconds(policy["cooldown"]),
             "max_lag_s": _seconds(policy["max_replication_lag"]),
             "automatic_per_day": policy.get("automatic_per_day", 0),
+            "failback_steps": policy.get("failback_steps", []),
         },
         "limits": {**LIMITS, "maximum_age_s": 900.0},
         "skew_s": 0.0,

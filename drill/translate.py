@@ -217,7 +217,9 @@ def _get_change(scribe: Scribe, exchange: Exchange) -> None:
 
 
 def _record_set(record: RecordChange) -> Entry:
-    return {"name": record.name, "type": record.type, "ttl": record.ttl, "values": list(record.values)}
+    weighted = {"identifier": record.identifier, "weight": record.weight} if record.identifier else {}
+    values = list(record.values)
+    return {"name": record.name, "type": record.type, "ttl": record.ttl, "values": values, **weighted}
 
 
 # Parameters, events, notifications, Linode.

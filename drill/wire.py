@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
-from drill.exchanges import Exchange, RecordChange
+from drill.exchanges import Exchange, RecordChange, weight_of
 
 Data = dict[str, Any]
 
@@ -66,6 +66,7 @@ def record_sets(exchange: Exchange) -> list[RecordChange]:
             _find(found, "Type"),
             int(_find(found, "TTL") or 0),
             tuple(sorted(value.text or "" for value in found.iterfind(".//{*}ResourceRecord/{*}Value"))),
+            *weight_of(found),
         )
         for found in ElementTree.fromstring(exchange.reply).iterfind(".//{*}ResourceRecordSet")
     ]

@@ -45,6 +45,7 @@ USUAL_POLICY = {
     "degradation": "notify",
     "degradation_over": "10m",
     "more_checks": "",
+    "more_record": "",
 }
 # The product's own defaults, for scenarios about its real times.
 REAL_TIMES = {"every": "15s", "quick_every": "5s", "timeout": "2s", "confirm_for": "60s"}
@@ -150,15 +151,22 @@ class World:
     def _make_zone(self) -> str:
         route53 = self.aws("route53")
         zone = route53.create_hosted_zone(Name=layout.ZONE, CallerReference="rehearsal")["HostedZone"]
-        record = {
-            "Name": layout.API_NAME,
-            "Type": "A",
-            "TTL": 30,
-            "ResourceRecords": [{"Value": layout.PRIMARY_ADDRESS}],
-        }
+        record = {"Name": layout.API_NAME, "Type": "A", "TTL": 30}
+        sets = [{**record, "ResourceRecords": [{"Value": layout.PRIMARY_ADDRESS}]}]
+        if "weighted = true" in self.policy["more_record"]:
+            addresses = {"primary": layout.PRIMARY_ADDRESS, "standby": layout.STANDBY_ADDRESS}
+            sets = [
+                {
+                    **record,
+                    "SetIdentifier": role,
+                    "Weight": 100 if role == "primary" else 0,
+                    "ResourceRecords": [{"Value": address}],
+                }
+                for role, address in addresses.items()
+            ]
         route53.change_resource_record_sets(
             HostedZoneId=zone["Id"],
-            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
+            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": found} for found in sets]},
         )
         return str(zone["Id"]).rsplit("/", 1)[-1]
 
@@ -467,10 +475,10 @@ class World:
     def records(self) -> dict[str, Any]:
         """Return everything that points traffic or configuration somewhere, as it is now."""
         found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
-        values = {
+        sets = [r for r in found["ResourceRecordSets"] if r["Type"] in {"A", "TXT"}]
+        values = {  # of weighted sets the heaviest
             (r["Name"].rstrip("."), r["Type"]): [v["Value"] for v in r["ResourceRecords"]]
-            for r in found["ResourceRecordSets"]
-            if r["Type"] in {"A", "TXT"}
+            for r in sorted(sets, key=lambda r: r.get("Weight", 0))
         }
         linode = self.linode.records(layout.LINODE_DOMAIN_ID)
         return {
@@ -480,8 +488,13 @@ class World:
             **{f"SSM {region}": self.parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
         }
 
+    def weights(self) -> dict[str, int]:
+        """Return the weights of the application's record sets, by set identifier; empty for a simple one."""
+        found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
+        return {r["SetIdentifier"]: r["Weight"] for r in found["ResourceRecordSets"] if "SetIdentifier" in r}
+
     def record_sets(self) -> list[dict[str, Any]]:
-        """Return the zone's simple record sets: name, type, ttl, values."""
+        """Return the zone's record sets: name, type, ttl, values, of weighted ones identifier and weight."""
         found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
         return [
             {
@@ -489,6 +502,7 @@ class World:
                 "type": r["Type"],
                 "ttl": r["TTL"],
                 "values": [v["Value"] for v in r["ResourceRecords"]],
+                **({"identifier": r["SetIdentifier"], "weight": r["Weight"]} if "SetIdentifier" in r else {}),
             }
             for r in found["ResourceRecordSets"]
             if r["Type"] in {"A", "TXT"}

@@ -27,6 +27,7 @@ from drill.scenarios import (
     slow_primary,
     standby_sick,
     state_table_down,
+    stepwise_failback,
     two_vantage_points,
     window,
     worker_frozen,
@@ -132,6 +133,11 @@ SCENARIOS: dict[str, Scenario] = {
         window.run,
         "the plan's failback window is closed: settled, and no move until it opens",
         window.policy,
+    ),
+    "stepwise-failback": Scenario(
+        stepwise_failback.run,
+        "the failback goes by 10, 50 and 100 %: taken back at the first bad sample, then home step by step",
+        stepwise_failback.policy,
     ),
     "relapse-during-dwell": Scenario(
         relapse_during_dwell.run,

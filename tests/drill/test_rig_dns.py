@@ -62,6 +62,33 @@ def test_addresses_are_answered_with_authority(dns: AuthoritativeDns) -> None:
     assert answers(ask(dns.address, "api.example.com", "AAAA"))[0][3] == "2001:db8::1"
 
 
+@pytest.mark.parametrize(
+    ("weights", "of_ten"),
+    [((10, 90), (1, 9)), ((50, 50), (5, 5)), ((0, 100), (0, 10)), ((100, 0), (10, 0)), ((0, 0), (5, 5))],
+)
+def test_weighted_sets_answer_in_turn_each_as_often_as_its_weight_says(
+    weights: tuple[int, int], of_ten: tuple[int, int]
+) -> None:
+    server = AuthoritativeDns(
+        [
+            Fixed(
+                DnsRecord("api.example.com", "A", 60, ("192.0.2.1",), weights[0]),
+                DnsRecord("api.example.com", "A", 60, ("192.0.2.2",), weights[1]),
+                DnsRecord("www.example.com", "A", 60, ("192.0.2.3",)),
+            )
+        ]
+    )
+    server.start()
+    try:
+        seen = []
+        for _ in range(10):
+            seen += [data for _, _, _, data in answers(ask(server.address, "api.example.com"))]
+            ask(server.address, "www.example.com")  # what others ask makes no difference
+        assert (seen.count("192.0.2.1"), seen.count("192.0.2.2")) == of_ten
+    finally:
+        server.stop()
+
+
 def test_a_cname_is_followed_inside_the_zones_served(dns: AuthoritativeDns) -> None:
     assert [kind for _, kind, _, _ in answers(ask(dns.address, "www.example.com"))] == ["CNAME", "A", "A"]
 
