@@ -15,9 +15,11 @@ from rich.console import Console
 from drill import layout
 from drill.deploy import Project
 from drill.summary import LINE, Line, write_summary
+from drill.world import USUAL_POLICY
 
 # What a plan needs to be built; each world renews it with its own addresses.
 NOWHERE = {
+    **USUAL_POLICY,
     "primary": layout.PRIMARY,
     "standby": layout.STANDBY,
     "primary_address": layout.PRIMARY_ADDRESS,

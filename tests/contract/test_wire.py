@@ -19,7 +19,7 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, client
+from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, ROUTE53_CHANGE, client
 from region_failover.adapters.endpoints import Endpoints
 from region_failover.adapters.symptoms import remote, symptom_of
 from region_failover.adapters.system import SystemClock, together
@@ -400,7 +400,7 @@ def test_our_own_errors_pass_as_they_are() -> None:
         remote(refuse)()
 
 
-@pytest.mark.parametrize("patience", [CHECK, CONTROL, ROUTE53])
+@pytest.mark.parametrize("patience", [CHECK, CONTROL, ROUTE53, ROUTE53_CHANGE])
 def test_no_client_inherits_the_sdks_patience(patience: Any) -> None:
     made = client("dynamodb", WEST, patience)
     config = made.meta.config

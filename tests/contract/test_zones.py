@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -15,13 +16,15 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from region_failover.adapters.clients import ROUTE53_CHANGE
+from region_failover.adapters.route53 import TRIED_WITHIN, TRIES
 from region_failover.adapters.route53 import Zones as Route53
 from region_failover.domain.errors import FenceRefused, RemoteFailure
 from region_failover.domain.symptom import Kind
 from region_failover.domain.zone import Change, ChangeAction, RecordSet, ZoneSnapshot
 from region_failover.ports import Zones
 from tests.cloud import client, make_zone
-from tests.fakes import WEST, FakeZones
+from tests.fakes import WEST, FakeClock, FakeZones
 
 FENCE = "_region-failover.api.example.com"
 NAMES = [("api.example.com", "A"), ("www.example.com", "AAAA")]
@@ -156,21 +159,61 @@ def test_a_record_set_with_a_routing_policy_is_not_simple(extra: dict[str, Any])
 def stubbed() -> tuple[Route53, Stubber]:
     session: Any = boto3.session.Session("a", "b", region_name=WEST)
     route53 = session.client("route53")
-    return Route53(route53), Stubber(route53)
+    return Route53(route53, clock=FakeClock), Stubber(route53)
 
 
-def test_a_refused_batch_is_told_from_every_other_error() -> None:
-    cases: list[tuple[str, type[Exception]]] = [
-        ("InvalidChangeBatch", FenceRefused),
-        ("Throttling", RemoteFailure),
-        ("PriorRequestNotComplete", RemoteFailure),
-        ("AccessDenied", RemoteFailure),
-    ]
-    for code, kind in cases:
-        zones, stub = stubbed()
-        stub.add_client_error("change_resource_record_sets", code, "it was refused")
-        with stub, pytest.raises(kind):
-            zones.submit("Z1", [create(API)], "")
+ACCEPTED = {"ChangeInfo": {"Id": "/change/C9", "Status": "PENDING", "SubmittedAt": "2025-10-20T12:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "tries"),
+    [
+        ("InvalidChangeBatch", 400, FenceRefused, 1),
+        ("AccessDenied", 403, RemoteFailure, 1),
+        ("NoSuchHostedZone", 404, RemoteFailure, 1),
+        ("Throttling", 400, RemoteFailure, TRIES),
+        ("PriorRequestNotComplete", 400, RemoteFailure, TRIES),
+        ("ServiceUnavailable", 503, RemoteFailure, TRIES),
+    ],
+)
+def test_a_refused_batch_is_told_from_every_other_error(
+    code: str, status: int, kind: type[Exception], tries: int
+) -> None:
+    zones, stub = stubbed()
+    for _ in range(tries):
+        stub.add_client_error("change_resource_record_sets", code, "it was refused", status)
+    with stub, pytest.raises(kind) as refusal:
+        zones.submit("Z1", [create(API)], "")
+    stub.assert_no_pending_responses()
+    if isinstance(refusal.value, RemoteFailure):
+        assert refusal.value.symptom.code == code
+
+
+def test_a_throttled_batch_is_tried_again() -> None:
+    zones, stub = stubbed()
+    stub.add_client_error("change_resource_record_sets", "Throttling", "Rate exceeded", 400)
+    stub.add_response("change_resource_record_sets", ACCEPTED)
+    with stub:
+        assert zones.submit("Z1", [create(API)], "") == "C9"
+
+
+def test_i4_a_worker_that_was_frozen_does_not_send_its_batch_again() -> None:
+    """By the time its first try has failed, its lease may have ended: it has to look at the record."""
+
+    class Frozen(FakeClock):
+        def now(self) -> datetime:
+            self.advance(TRIED_WITHIN.total_seconds())
+            return super().now()
+
+    _, stub = stubbed()
+    stub.add_client_error("change_resource_record_sets", "Throttling", "Rate exceeded", 400)
+    stub.add_response("change_resource_record_sets", ACCEPTED)
+    with stub, pytest.raises(RemoteFailure):
+        Route53(stub.client, clock=Frozen).submit("Z1", [create(API)], "")
+
+
+def test_a_change_is_never_sent_twice_by_the_sdk() -> None:
+    assert ROUTE53_CHANGE.attempts == 1
 
 
 @pytest.mark.parametrize(("status", "insync"), [("PENDING", False), ("INSYNC", True)])

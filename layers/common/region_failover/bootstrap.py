@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
 
-from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, client
+from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, ROUTE53_CHANGE, client
 from region_failover.adapters.endpoints import Endpoints
 from region_failover.adapters.environment import (
     Settings,
@@ -261,7 +261,9 @@ def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
         store=StateTable(client("dynamodb", settings.region, CONTROL), settings.state_table),
         tables=Tables(settings.heartbeat_table),
         endpoints=Endpoints(_headers(settings.headers_secret_arn)),
-        zones=Zones(client("route53", settings.region, ROUTE53)),
+        zones=Zones(
+            client("route53", settings.region, ROUTE53), client("route53", settings.region, ROUTE53_CHANGE)
+        ),
         parameters=Parameters(),
         linode=linode,
         reports=Reports(linode.real),

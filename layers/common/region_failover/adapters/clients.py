@@ -30,6 +30,8 @@ CHECK = Patience(connect_s=1.0, read_s=2.0, attempts=1)
 CONTROL = Patience(connect_s=1.0, read_s=2.0, attempts=3)
 # Route 53's control plane is slower, and answers throttling that is worth a retry.
 ROUTE53 = Patience(connect_s=2.0, read_s=5.0, attempts=4)
+# A change of records is tried again by the adapter, which knows for how long it may (adapters/route53.py).
+ROUTE53_CHANGE = Patience(ROUTE53.connect_s, ROUTE53.read_s, attempts=1)
 
 _lock = threading.Lock()
 _sessions: list[Any] = []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from region_failover.adapters.symptoms import remote
+from region_failover.adapters.system import SystemClock
 from region_failover.domain.errors import FenceRefused
 from region_failover.domain.zone import Change, RecordSet, ZoneSnapshot, canonical
+from region_failover.ports import Clock
 
 # A record set with one of these is not simple: its answer depends on more than its values, and a weight.
 _NOT_SIMPLE = (
@@ -29,12 +32,21 @@ _NOT_SIMPLE = (
 SETS = 4
 
 
+# A batch is tried again for so long, and not later: a worker that was frozen meanwhile has to look at the
+# record first, for its lease may have ended (I4). (The SDK's own retries know no such end.)
+TRIED_WITHIN = timedelta(seconds=15)
+TRIES = 4
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
+
+
 class Zones:
     """Implements ports.Zones."""
 
-    def __init__(self, client: Any) -> None:
-        """Use this Route 53 client."""
+    def __init__(self, client: Any, once: Any = None, clock: Callable[[], Clock] = SystemClock) -> None:
+        """Use this client; `once`: one that tries each call once, for changes; `clock`: makes a clock."""
         self._client = client
+        self._once = once or client
+        self._clock = clock
 
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
@@ -52,13 +64,20 @@ class Zones:
                 {"Action": c.action.value, "ResourceRecordSet": _record_set(c.record)} for c in changes
             ],
         }
-        try:
-            answer = self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidChangeBatch":
-                raise FenceRefused(f"zone {zone_id}: {error.response['Error']['Message']}") from error
-            raise
-        return str(answer["ChangeInfo"]["Id"]).rsplit("/", 1)[-1]
+        clock = self._clock()
+        began = clock.now()
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer = self._once.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+            except (ClientError, HTTPClientError) as error:
+                _raise_if_refused(zone_id, error)
+                too_late = clock.now() - began >= TRIED_WITHIN
+                if attempt == TRIES or too_late or not _is_worth_a_retry(error):
+                    raise
+                clock.sleep(0.2 * 2**attempt)
+            else:
+                return str(answer["ChangeInfo"]["Id"]).rsplit("/", 1)[-1]
+        raise AssertionError("unreachable")
 
     @remote
     def is_insync(self, change_id: str) -> bool:
@@ -76,6 +95,20 @@ class Zones:
             for record in answer["ResourceRecordSets"]
             if (canonical(record["Name"]), record["Type"]) == (name, kind)
         ]
+
+
+def _raise_if_refused(zone_id: str, error: Exception) -> None:
+    found = error.response["Error"] if isinstance(error, ClientError) else {}
+    if found.get("Code") == "InvalidChangeBatch":
+        raise FenceRefused(f"zone {zone_id}: {found.get('Message', '')}") from error
+
+
+def _is_worth_a_retry(error: Exception) -> bool:
+    """Return whether the same batch may go through a moment later: throttled, a server's error, no answer."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error.response["Error"]["Code"] in _THROTTLED or status >= 500
 
 
 def _read(record: Mapping[str, Any]) -> RecordSet:
