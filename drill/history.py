@@ -111,6 +111,7 @@ def first_entry(
             "automatic_per_day": policy.get("automatic_per_day", 0),
             "failback_steps": policy.get("failback_steps", []),
         },
+        "degradation": plan.get("degradation", {}).get("action", "notify"),
         "limits": {**LIMITS, "maximum_age_s": 900.0},
         "skew_s": 0.0,
         "zones": dict(zones),
