@@ -14,6 +14,9 @@
 7. A global table's replicas get every write at once, and nothing can hold it up:
    `drill/embedded/replication.py` stands between, and can be paused.
 
+8. IAM asks for `sqs:SendMessageBatch`, which AWS does not know (`sqs:SendMessage` grants both):
+   `allow_send_batch` grants it on the queue of a function's own samples.
+
 A Region that is hung by the fault table relays nothing: its alarms are as dead as the rest of it.
 """
 
@@ -45,14 +48,33 @@ def add_replica(emulator: Emulator, table: str, region: str, replica: str) -> No
 
 def allow_get_change(emulator: Emulator, region: str, functions: tuple[str, ...]) -> None:
     """Let the functions' roles read the state of a change, as their policy on `change/*` does on AWS."""
-    statement = {"Effect": "Allow", "Action": "route53:GetChange", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     for name in functions:
-        config = emulator.client("lambda", region).get_function_configuration(FunctionName=name)
-        role = config["Role"].rsplit("/", 1)[-1]
-        emulator.client("iam", region).put_role_policy(
-            RoleName=role, PolicyName="rehearsal-get-change", PolicyDocument=policy
-        )
+        _allow(emulator, region, _configuration(emulator, region, name), "route53:GetChange", "*")
+
+
+def allow_send_batch(emulator: Emulator, region: str, function: str) -> None:
+    """Let a function's role send messages together, as the permission to send one does on AWS."""
+    configuration = _configuration(emulator, region, function)
+    queue = configuration["Environment"]["Variables"]["SAMPLE_QUEUE_URL"].rsplit("/", 1)[-1]
+    arn = f"arn:aws:sqs:{region}:{ACCOUNT}:{queue}"
+    _allow(emulator, region, configuration, "sqs:SendMessageBatch", arn)
+
+
+def _configuration(emulator: Emulator, region: str, function: str) -> dict[str, Any]:
+    client = emulator.client("lambda", region)
+    found: dict[str, Any] = client.get_function_configuration(FunctionName=function)
+    return found
+
+
+def _allow(
+    emulator: Emulator, region: str, configuration: dict[str, Any], action: str, resource: str
+) -> None:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    emulator.client("iam", region).put_role_policy(
+        RoleName=configuration["Role"].rsplit("/", 1)[-1],
+        PolicyName=f"rehearsal-{action.rsplit(':', 1)[-1]}",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
 
 
 class Relay:

@@ -25,7 +25,7 @@ from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
 from drill.emulator import KEY, Emulator, RigError
 from drill.exchanges import KEPT, Exchanges
 from drill.faults import FaultTable
-from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change
+from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change, allow_send_batch
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
 from drill.names import ELSEWHERE, application_name, dynamodb_name
@@ -226,6 +226,7 @@ class World:
         add_replica(self.emulator, self.stack.outputs["HeartbeatTableName"], layout.STANDBY, layout.PRIMARY)
         switching = tuple(self.stack.function(name) for name in ("Failover", "Failback"))
         allow_get_change(self.emulator, layout.STANDBY, switching)
+        allow_send_batch(self.emulator, layout.STANDBY, self.stack.function("HealthProbe"))
         self._subscribe()
         took = time.monotonic() - started
         self.journal.note(
@@ -291,6 +292,7 @@ class World:
         )
         found = self._outputs(layout.VANTAGE_STACK, layout.FURTHER)
         self.vantage_function = found["VantagePointFunctionName"]
+        allow_send_batch(self.emulator, layout.FURTHER, self.vantage_function)
         self.aws("lambda", layout.FURTHER).invoke(
             FunctionName=self.vantage_function,
             InvocationType="Event",
