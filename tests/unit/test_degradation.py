@@ -24,6 +24,7 @@ from region_failover.domain.degradation import (
     wear,
 )
 from region_failover.domain.plan import Degradation, DegradationMode, Plan
+from region_failover.domain.vantage import add_view
 from region_failover.domain.verdict import Health, HealthRecord, Minute, RegionHealth, Sample, add_round
 from tests.fakes import EAST, NOON, PLAN, WEST, health
 
@@ -133,6 +134,36 @@ def test_an_outage_counts_until_it_is_decided_and_no_further() -> None:
     found = played(sample(0.2), *down).regions[EAST]
     assert sum(minute.bad for minute in found.minutes) == 12  # at 5 to 60 s; at 65 s it has lasted for 60
     assert not is_degraded(found, PLAN, NOON + 195 * S)
+
+
+@pytest.mark.parametrize(
+    ("views", "counted"),
+    [
+        pytest.param({"eu": "www"}, False, id="another place sees it well"),
+        pytest.param({"eu": "www", "ap": "ww"}, False, id="so do two"),
+        pytest.param({"eu": "wdw"}, True, id="that place has seen it fail now and then, too"),
+        pytest.param({"eu": "www", "ap": "wwd"}, True, id="one of two sees it fail"),
+        pytest.param({"eu": "www", "ap": "wwx"}, True, id="one of two cannot tell"),
+        pytest.param({}, True, id="there is no other place"),
+    ],
+)
+def test_failures_that_another_place_does_not_see_are_those_of_our_path(
+    views: dict[str, str], counted: bool
+) -> None:
+    record, healths = HealthRecord("orders"), {"w": W, "d": D, "x": X}
+    for name, letters in views.items():
+        for age, letter in zip((15, 10, 5), letters, strict=False):
+            seen = sample(found=healths[letter], at=-age * S)
+            record = add_view(record, name, {EAST: seen}, 5, seen.at)
+    one = sample(found=D)
+    after = mark(add_round(record, [one], {}, 5, NOON), [one], PLAN)
+    assert bool(after.regions[EAST].minutes) is counted
+
+
+def test_a_place_that_was_not_heard_of_lately_does_not_clear_a_region() -> None:
+    record = add_view(HealthRecord("orders"), "eu", {EAST: sample(at=-46 * S)}, 5, NOON)
+    one = sample(found=D)
+    assert mark(add_round(record, [one], {}, 5, NOON), [one], PLAN).regions[EAST].minutes
 
 
 def test_one_kind_of_evidence_counts_for_as_long_as_it_lasts() -> None:

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from region_failover.domain.plan import Degradation, DegradationMode, Plan
 from region_failover.domain.state import is_ahead, is_recent
+from region_failover.domain.vantage import is_well_elsewhere
 from region_failover.domain.verdict import MAX_GAP, Health, HealthRecord, Minute, RegionHealth, Sample
 
 MINUTE = timedelta(minutes=1)
@@ -66,19 +67,22 @@ def has_to_be_told(known: RegionHealth | None, sample: Sample, rule: Degradation
 def mark(record: HealthRecord, samples: Iterable[Sample], plan: Plan) -> HealthRecord:
     """Return the record with these samples, which were just added to it, counted.
 
-    Those of a decided outage are not: a Region that is down is not degraded, nor is one that is back.
+    Those of a decided outage are not: a Region that is down is not degraded, nor is one that is back. Nor are
+    failures of a Region that another vantage point sees well all the while: it is our path that is worn.
     """
     regions = dict(record.regions)
     for sample in samples:
         known = regions.get(sample.region)
         if known is not None and known.last_at == sample.at:  # else it came late, and added nothing
-            regions[sample.region] = _marked(known, sample, plan)
+            elsewhere_well = is_well_elsewhere(record, sample.region, sample.at)
+            regions[sample.region] = _marked(known, sample, plan, elsewhere_well)
     return replace(record, regions=regions)
 
 
-def _marked(known: RegionHealth, sample: Sample, plan: Plan) -> RegionHealth:
-    decided = sample.health is Health.UNHEALTHY and known.lasted() >= plan.sampling.confirm_for
-    slow, bad = is_slow(known.usual_s, sample, plan.degradation), is_bad(sample) and not decided
+def _marked(known: RegionHealth, sample: Sample, plan: Plan, elsewhere_well: bool) -> RegionHealth:
+    down = sample.health is Health.UNHEALTHY
+    accounted = down and (elsewhere_well or known.lasted() >= plan.sampling.confirm_for)
+    slow, bad = is_slow(known.usual_s, sample, plan.degradation), is_bad(sample) and not accounted
     usual = known.usual_s
     if sample.health is Health.HEALTHY and not slow:
         usual = usual + (sample.latency_s - usual) * LEARNED if usual else sample.latency_s

@@ -80,6 +80,12 @@ def recent_views(record: HealthRecord, region: str, now: datetime) -> Iterator[t
             yield name, view
 
 
+def is_well_elsewhere(record: HealthRecord, region: str, now: datetime) -> bool:
+    """Return whether others were heard of a Region just now, and all have seen it well without a break."""
+    views = [view for _, view in recent_views(record, region, now)]
+    return bool(views) and all(set(view.recent) == {Health.HEALTHY} for view in views)
+
+
 def _limit(name: str, view: RegionHealth) -> timedelta:
     failed = name.startswith(MONITOR_PREFIX) and view.health is Health.UNHEALTHY
     return MONITORS_RECENTLY if failed else RECENTLY
