@@ -125,6 +125,17 @@ def test_one_kind_of_evidence_is_told_once_and_not_called_our_fault(world: World
     assert world.notifier.about("cannot judge") == []
 
 
+def test_our_own_path_as_it_mends_is_not_called_the_application_s_fault(world: World) -> None:
+    world.tables.failures = {EAST: DENIED, WEST: DENIED}
+    world.probe(seconds=55)
+    world.tables.failures = {}
+    world.endpoints.answers[world.plan.http_checks[0].primary] = 500
+    world.clock.advance(5)
+    world.probe(seconds=5)
+    assert len(world.notifier.about("cannot judge")) == 1
+    assert world.notifier.about("one kind of evidence fails") == []
+
+
 def test_metrics_go_out_although_the_state_table_is_out_of_reach(world: World) -> None:
     world.store.available = False
     with pytest.raises(StateUnavailable):

@@ -222,6 +222,7 @@ def test_the_report_that_decides_announces_it_once(world: World) -> None:
         world.clock.advance(3)
     (announced,) = world.events.of(REGION_UNHEALTHY)
     assert (announced["from"], announced["to"]) == (EAST, WEST)
+    assert len(world.notifier.about(f"{EAST} is down")) == 1
 
 
 def test_a_place_that_sees_it_well_keeps_it_from_being_decided(world: World) -> None:

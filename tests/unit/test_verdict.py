@@ -22,6 +22,8 @@ from region_failover.domain.verdict import (
     add_round,
     add_sample,
     assess,
+    fails_in_part,
+    is_blind,
     is_down,
     is_settled,
 )
@@ -306,9 +308,36 @@ def test_what_is_known_says_what_the_newest_sample_said() -> None:
     first = add_sample(None, Sample(EAST, NOON, X, True, "read orders: denied"), 5, NOON)
     assert first == RegionHealth(X, NOON, NOON, (X,), "read orders: denied", True)
     second = add_sample(first, Sample(EAST, NOON + S, X, False, "GET: refused"), 5, NOON + S)
-    assert second == RegionHealth(X, NOON, NOON + S, (X, X), "GET: refused", False)
+    assert second == RegionHealth(X, NOON, NOON + S, (X, X), "GET: refused", False, trusted=1)
     third = add_sample(second, Sample(EAST, NOON + 2 * S, X, True, "read orders: denied"), 5, NOON + 2 * S)
     assert (third.why, third.ours) == ("read orders: denied", True)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        pytest.param("xxx", "in part", id="one kind of evidence fails, three times"),
+        pytest.param("xhxhx", "in part", id="now and then"),
+        pytest.param("xx", "", id="too few"),
+        pytest.param("ooo", "blind", id="we cannot see"),
+        pytest.param("xxo", "blind", id="we cannot see any more"),
+        pytest.param("ooox", "", id="our path mends, and half of it is there"),
+        pytest.param("oooxx", "", id="what was seen before does not count"),
+        pytest.param("oooxxx", "in part", id="our path is there, and half of the Region is not"),
+        pytest.param("ooohhh", "", id="all is well again"),
+        pytest.param("xxohh", "", id="nor does what was seen while it began"),
+        pytest.param("uuu", "", id="down is a verdict"),
+    ],
+)
+def test_who_is_at_fault_where_there_is_no_verdict(samples: str, expected: str) -> None:
+    known, at = None, NOON
+    for letter in samples:
+        health = {"x": X, "o": X, "h": H, "u": U}[letter]
+        known = add_sample(known, Sample(EAST, at, health, ours=letter == "o"), 5, at)
+        at += 5 * S
+    assert known
+    found = [is_blind(known, Sampling()) and "blind", fails_in_part(known, Sampling()) and "in part"]
+    assert "".join(word for word in found if word) == expected
 
 
 @pytest.mark.parametrize("late", [0, 1, 1000])
@@ -361,12 +390,12 @@ def test_a_round_continues_the_run_of_each_region_and_keeps_the_window() -> None
         samples = [Sample(EAST, at, U), Sample(WEST, at, H)]
         record = add_round(record, samples, {f"{EAST}>{WEST}": 0.1}, 3, at)
     assert (record.version, record.lags) == (4, {f"{EAST}>{WEST}": 0.1})
-    assert record.regions[EAST] == RegionHealth(U, NOON, NOON + 3 * S, (U, U, U))
-    assert record.regions[WEST] == RegionHealth(H, NOON, NOON + 3 * S, (H, H, H))
+    assert record.regions[EAST] == RegionHealth(U, NOON, NOON + 3 * S, (U, U, U), trusted=3)
+    assert record.regions[WEST] == RegionHealth(H, NOON, NOON + 3 * S, (H, H, H), trusted=3)
 
 
 def test_a_round_forgets_what_a_clock_far_ahead_has_left() -> None:
     ahead = NOON + timedelta(hours=1)
     record = HealthRecord("orders", 1, {EAST: health(H, ahead, ahead)})
     after = add_round(record, [Sample(EAST, NOON, U)], {}, 5, NOON)
-    assert after.regions[EAST] == RegionHealth(U, NOON, NOON, (U,))
+    assert after.regions[EAST] == RegionHealth(U, NOON, NOON, (U,), trusted=1)

@@ -190,6 +190,7 @@ def _region_health(found: dict[str, Any]) -> RegionHealth:
         recent=tuple(Health(health) for health in found["recent"]),
         why=found["why"],
         ours=found.get("ours", False),
+        trusted=found.get("trusted", 0),
         usual_s=found.get("usual_s", 0.0),
         minutes=tuple(_minute(minute) for minute in found.get("minutes", ())),
     )

@@ -132,8 +132,9 @@ class RegionHealth:
 
     `since`: when the present unbroken run of equal samples began; `last_at`: the newest sample;
     `recent`: the newest samples' health, at most the plan's window, oldest first;
-    `ours`: a check of the newest sample failed through our own fault; `usual_s`: what a sample usually
-    takes; `minutes`: those in which samples were slow or bad.
+    `ours`: a check of the newest sample failed through our own fault; `trusted`: how many of the newest of
+    `recent` there are without such a fault; `usual_s`: what a sample usually takes; `minutes`: those in which
+    samples were slow or bad.
     """
 
     health: Health
@@ -142,6 +143,7 @@ class RegionHealth:
     recent: tuple[Health, ...]
     why: str = ""
     ours: bool = False
+    trusted: int = 0
     usual_s: float = 0.0
     minutes: tuple[Minute, ...] = ()
 
@@ -157,20 +159,29 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: dat
     of ours has left is forgotten: else nothing could be added until that time has come.
     """
     if known is None or is_ahead(known.last_at, now):
-        return RegionHealth(sample.health, sample.at, sample.at, (sample.health,), sample.why, sample.ours)
+        return RegionHealth(
+            sample.health,
+            sample.at,
+            sample.at,
+            (sample.health,),
+            sample.why,
+            ours=sample.ours,
+            trusted=int(not sample.ours),
+        )
     if sample.at <= known.last_at:
         return known
     unbroken = sample.health is known.health and sample.at - known.last_at <= MAX_GAP
     hole = sample.at - known.last_at > MAX_GAP
-    recent = () if hole else known.recent
+    recent = (*(() if hole else known.recent), sample.health)[-window:]
     return replace(
         known,
         health=sample.health,
         since=known.since if unbroken else sample.at,
         last_at=sample.at,
-        recent=(*recent, sample.health)[-window:],
+        recent=recent,
         why=sample.why,
         ours=sample.ours,
+        trusted=0 if sample.ours else min(known.trusted + 1, len(recent)),
     )
 
 
@@ -178,6 +189,21 @@ def has_failed(known: RegionHealth, sampling: Sampling) -> bool:
     """Return whether K of N samples failed, the newest among them."""
     failed = sum(health is Health.UNHEALTHY for health in known.recent)
     return known.health is Health.UNHEALTHY and failed >= sampling.needed
+
+
+def is_blind(known: RegionHealth, sampling: Sampling) -> bool:
+    """Return whether K of N samples gave no verdict, the newest through our own fault."""
+    return known.ours and known.recent.count(Health.UNKNOWN) >= sampling.needed
+
+
+def fails_in_part(known: RegionHealth, sampling: Sampling) -> bool:
+    """Return whether K of N samples gave no verdict, and none of them through our own fault.
+
+    What was seen before or while we were at fault does not count: as our path mends, a Region half seen
+    looks like one that half works.
+    """
+    trusted = known.recent[len(known.recent) - known.trusted :]
+    return trusted.count(Health.UNKNOWN) >= sampling.needed
 
 
 def is_down(known: RegionHealth | None, sampling: Sampling) -> bool:

@@ -26,7 +26,7 @@ from region_failover.domain.plan import DegradationMode, Plan
 from region_failover.domain.state import Direction, Phase, PlanState, is_recent
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
 from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
-from region_failover.domain.verdict import Health, HealthRecord, RegionHealth
+from region_failover.domain.verdict import Health, HealthRecord, RegionHealth, fails_in_part, is_blind
 from region_failover.ports import Eyes, Ports
 from region_failover.service.dispatch import all_or_first_error, for_each_plan, refuse_others
 from region_failover.service.late_writes import tell_late_writes
@@ -281,10 +281,13 @@ def _hear(ports: Ports, plan: Plan, report: Trigger) -> Summary:
     )
     state = load_state(ports, plan)
     active = state.active if state else plan.regions.primary
+    down = judge(after, active, plan.sampling, now).down
+    if state is not None:
+        _tell_what_was_seen(ports, plan, state, after, down)
     why = _why_to_look(plan, after, active, now)
     if why and not _why_to_look(plan, before, active, now):
         _announce(ports, plan, state, active, why, now)
-    return {**summary, "active": active, "down": judge(after, active, plan.sampling, now).down}
+    return {**summary, "active": active, "down": down}
 
 
 def _metrics(plan: Plan, seen: Observation, active: str, down: bool) -> Mapping[str, float]:
@@ -317,11 +320,12 @@ def _tell_what_was_seen(
     for region, health in regions.items():
         if not down and is_degraded(health, plan, ports.clock.now()):
             _tell_degraded(ports, plan, region, health)
-    blind = [r for r in regions.items() if list(r[1].recent).count(Health.UNKNOWN) >= plan.sampling.needed]
-    why = "; ".join(f"{region}: {health.why}" for region, health in blind)
-    if any(health.ours for _, health in blind):
+    blind = [found for found in regions.items() if is_blind(found[1], plan.sampling)]
+    partial = [found for found in regions.items() if fails_in_part(found[1], plan.sampling)]
+    why = "; ".join(f"{region}: {health.why}" for region, health in blind + partial)
+    if blind:
         tell_observer_fault(ports, plan, why)
-    elif blind:
+    elif partial:
         tell(
             ports,
             plan,
