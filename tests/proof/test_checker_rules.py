@@ -202,11 +202,11 @@ def aged(seconds: float, skew_s: float = 0.0) -> Story:
     return story.load().look().decide().claim()
 
 
-def published(got_through: bool) -> Story:
-    notice = {"key": "k", "subject": "switched", "text": "to us-west-2", "at": at(0)}
+def published(got_through: bool, noted: str = "to us-west-2", text: str = "to us-west-2") -> Story:
+    notice = {"key": "k", "subject": "switched", "text": noted, "at": at(0)}
     story = Story().begin().save(outbox=[notice])
     if got_through:
-        story.do("a", "notifier.publish", subject="switched", text="to us-west-2")
+        story.do("a", "notifier.publish", subject="switched", text=text)
     else:
         story.ask("a", "notifier.publish", error=TIMED_OUT, subject="switched", text="to us-west-2")
     return story.save(outbox=[])
@@ -1134,6 +1134,18 @@ CASES = [
     ),
     # I22
     case("a notice dropped unsent", "I22", lambda: published(False), lambda: published(True)),
+    case(
+        "a notice sent with other words",
+        "I22",
+        lambda: published(True, "a\nOn a page: {x}\nb", "a\nOn a page: https://x"),
+        lambda: published(True, "a\nOn a page: {x}\nb", "a\nOn a page: https://x\nb"),
+    ),
+    case(
+        "a notice sent without its last line",
+        "I22",
+        lambda: published(True, "a\nOn a page: {x}\nb", "a"),
+        lambda: published(True, "a\nOn a page: {x}\nb", "a\nb"),
+    ),
     case(
         "a notification's error ends a worker",
         "I22",
