@@ -65,8 +65,8 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Against the evidence that the source is down, or over the replication limit; never onto a"
-        " Region that was not verified just now.",
+        help="Although the source is not seen to be down, or replication is behind, or a record has drifted;"
+        " never onto a Region that was not verified just now.",
     ),
 ]
 
