@@ -234,7 +234,10 @@ def test_not_complete_where_the_zone_reads_back_differently(world: World) -> Non
     world.deliver_switch()
     assert world.state.phase is Phase.MOVING
     assert world.step(ZONE_STEP).status is StepStatus.FAILED
-    assert "reads back differently" in world.step(ZONE_STEP).detail
+    detail = world.step(ZONE_STEP).detail
+    assert "reads back differently" in detail
+    assert '"198.51.100.10"' in detail.partition("expected: ")[2]
+    assert len(world.notifier.about(f"zone {ZONE} is not switched yet")) == 1
 
 
 def test_a_record_edited_between_snapshot_and_batch_is_not_overwritten(world: World) -> None:

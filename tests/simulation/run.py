@@ -369,13 +369,15 @@ class World:
             self._trouble_the_trial()
 
     def _restore(self, zone_id: str) -> None:
-        """A human undoes what humans have done: the zone says again what its fence says."""
+        """A human undoes what humans have done: as he was told, the zone says what its fence says."""
         records = self.plan.zones()[zone_id]
         there = self.cloud.zones.find(zone_id, fence_name(records), "TXT")
         fence = ZoneSnapshot(there, ()).read_fence()
         role = self.plan.regions.role(fence.active) if fence else Role.PRIMARY
         state = self.cloud.state()
-        share = state.share if state and role is Role.STANDBY else None
+        underway = state.transition if state and fence and state.epoch == fence.epoch else None
+        on_trial = underway.share if underway else state.share if state else None
+        share = on_trial if role is Role.STANDBY else None
         right = {zone_key(found): found for r in records for found in answers(r, role, share)}
         there_now = self.cloud.zones.zones[zone_id]
         if any(_but_for_weight(there_now.get(key)) != _but_for_weight(r) for key, r in right.items()):

@@ -244,12 +244,19 @@ def _replace(there: RecordSet | None, target: RecordSet) -> list[Change]:
     return [*removal, Change(ChangeAction.CREATE, target)]
 
 
+def switched(plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None) -> ZoneSnapshot:
+    """Return what the batch of that epoch makes of a zone."""
+    records = plan.zones()[zone_id]
+    fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
+    return ZoneSnapshot(fence, tuple(found for r in records for found in answers(r, role, share)))
+
+
 def is_switched(
     found: ZoneSnapshot, plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None
 ) -> bool:
     """Return whether the zone reads back as the batch of that epoch left it (I7)."""
-    records = plan.zones()[zone_id]
-    fence = found.read_fence()
-    return fence == Fence(plan.name, epoch, plan.regions.of(role)) and all(
-        set(found.sets(record.name, record.type)) == set(answers(record, role, share)) for record in records
+    right = switched(plan, zone_id, epoch, role, share)
+    return found.read_fence() == right.read_fence() and all(
+        set(found.sets(record.name, record.type)) == set(right.sets(record.name, record.type))
+        for record in plan.zones()[zone_id]
     )

@@ -36,6 +36,7 @@ from region_failover.domain.zone import (
     reassert_batch,
     snapshot_from_json,
     switch_batch,
+    switched,
 )
 from region_failover.ports import Ports
 from region_failover.service.record import Deadline, change
@@ -117,7 +118,8 @@ def switch_zone(
     """Move a zone's records and wait until they are INSYNC and read back; return whether that is done.
 
     Whatever an earlier attempt left (nothing, a change accepted and not recorded, a change under way) is
-    found out by reading the fence, never assumed. False: still under way, a tick goes on with it.
+    found out by reading the fence, never assumed. False: still under way, a tick goes on with it. Raises
+    FenceRefused where somebody has changed the records since; his change is not fought.
     """
     found = read_zone(ports, plan, step.subject)
     if not step.before:
@@ -222,18 +224,14 @@ def _wait_insync(ports: Ports, change_id: str, deadline: Deadline) -> bool:
 
 def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step) -> bool:
     found = read_zone(ports, plan, step.subject)
-    if is_switched(found, plan, step.subject, transition.epoch, *aim(plan, transition)):
-        finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
-        return True
-    finish(
-        ports,
-        plan,
-        transition.epoch,
-        step.key,
-        StepStatus.FAILED,
-        f"after INSYNC the zone reads back differently: {found.to_json()}",
-    )
-    return False
+    role, share = aim(plan, transition)
+    if not is_switched(found, plan, step.subject, transition.epoch, role, share):
+        right = switched(plan, step.subject, transition.epoch, role, share)
+        raise FenceRefused(
+            f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
+        )
+    finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
+    return True
 
 
 def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:
