@@ -28,6 +28,5 @@ def run(stage: Stage) -> None:
     told = [
         *stage.proposal_mails(first, "withdrawn"),
         *stage.proposal_mails(second, "approved"),
-        f"{layout.PRIMARY} is down",
     ]
     stage.finish(["failover", "failback"], told=told)

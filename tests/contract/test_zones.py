@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -195,6 +196,25 @@ def test_a_throttled_batch_is_tried_again() -> None:
     stub.add_response("change_resource_record_sets", ACCEPTED)
     with stub:
         assert zones.submit("Z1", [create(API)], "") == "C9"
+
+
+@pytest.mark.parametrize("error", [ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError])
+def test_a_batch_that_got_no_answer_is_tried_again(error: type[Exception]) -> None:
+    """A lost packet to Route 53 costs a moment, not the minute until the next tick."""
+    zones, stub = stubbed()
+    sent = 0
+
+    def lose_the_first(**_: object) -> None:
+        nonlocal sent
+        sent += 1
+        if sent == 1:
+            raise error(endpoint_url="https://route53.amazonaws.com")
+
+    stub.client.meta.events.register("before-parameter-build.route53", lose_the_first)
+    stub.add_response("change_resource_record_sets", ACCEPTED)
+    with stub:
+        assert zones.submit("Z1", [create(API)], "") == "C9"
+    assert sent == 2
 
 
 def test_i4_a_worker_that_was_frozen_does_not_send_its_batch_again() -> None:

@@ -163,6 +163,20 @@ def test_a_relapse_withdraws_a_proposal_whatever_was_answered(world: World, *, a
     assert world.moved_to() == WEST
 
 
+def test_a_relapse_while_the_plan_is_paused_withdraws_it_too(world: World) -> None:
+    proposal = proposed(world)
+    say(world, proposal.id)
+    world.edit_state(paused=True)
+    world.endpoints.answers[EAST_URL] = 500
+    assert world.failback()["reason"] == "paused"
+    del world.endpoints.answers[EAST_URL]
+    world.settle(25)
+    world.edit_state(paused=False)
+    assert world.failback()["reason"] == "awaiting-approval"
+    assert world.notifier.about(f"proposal {proposal.id} is withdrawn")
+    assert world.moved_to() == WEST
+
+
 def test_an_approved_proposal_waits_for_the_window(world: World) -> None:
     night = Weekly(DAYS, time(2), time(5), "Europe/Berlin")
     world = settled(replace(ASKING, policy=replace(ASKING.policy, failback_windows=(night,))))

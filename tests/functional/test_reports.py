@@ -66,7 +66,18 @@ def test_an_instance_that_is_stopped_is_evidence_beside_an_alarm(world: World) -
     assert look(world.ports(), world.plan).samples[WEST].health is Health.UNHEALTHY
 
 
-@pytest.mark.parametrize("symptom", [TIMED_OUT, SERVER_ERROR, Symptom(Kind.HTTP, status=503)], ids=str)
+@pytest.mark.parametrize(
+    "symptom",
+    [
+        TIMED_OUT,
+        SERVER_ERROR,
+        Symptom(Kind.HTTP, status=503),
+        DENIED,
+        Symptom(Kind.API, "ThrottlingException", 400),
+        Symptom(Kind.HTTP, status=401),
+    ],
+    ids=str,
+)
 def test_whoever_would_say_it_and_cannot_says_nothing(world: World, symptom: Symptom) -> None:
     world.reports.alarms[EAST, "errors-east"] = symptom
     found = said(world, "alarm errors-east")
@@ -74,10 +85,16 @@ def test_whoever_would_say_it_and_cannot_says_nothing(world: World, symptom: Sym
     assert look(world.ports(), world.plan).samples[EAST].health is Health.HEALTHY
 
 
-def test_our_own_fault_in_asking_is_told(world: World) -> None:
-    world.reports.alarms[EAST, "errors-east"] = DENIED
-    sample = look(world.ports(), world.plan).samples[EAST]
-    assert (sample.health, sample.ours) == (Health.UNKNOWN, True)
+@pytest.mark.parametrize("symptom", [TIMED_OUT, DENIED, Symptom(Kind.HTTP, status=401)], ids=str)
+def test_whoever_says_nothing_of_the_standby_does_not_keep_us_from_going_there(
+    world: World, symptom: Symptom
+) -> None:
+    world.probe()
+    world.reports.alarms[WEST, "errors-west"] = symptom
+    world.reports.balancers[NodeBalancer(2, 22)] = symptom
+    world.reports.instances[202] = symptom
+    world.outage()
+    assert world.failover()["reason"] == "region-down"
 
 
 def test_silence_does_not_hide_that_we_are_cut_off(world: World) -> None:

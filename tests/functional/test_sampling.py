@@ -9,6 +9,8 @@ import pytest
 
 from region_failover.domain.codec import load_health
 from region_failover.domain.errors import MalformedEvent, RemoteFailure, StateUnavailable
+from region_failover.domain.plan import AlarmCheck
+from region_failover.domain.reports import Alarm
 from region_failover.domain.trigger import REGION_UNHEALTHY, read_triggers
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.service.probe import handle_probe
@@ -232,8 +234,35 @@ def test_a_place_that_sees_it_well_keeps_it_from_being_decided(world: World) -> 
         tick(world, seconds=15)
         world.clock.advance(15)
     assert known(world).regions[EAST].lasted() > 60 * S
-    assert world.events.of(REGION_UNHEALTHY) == []
+    assert world.notifier.about("is down") == []
     assert world.failover(world.unhealthy_event())["reason"] == "vantage-points-disagree"
+
+
+def test_somebody_is_told_where_one_place_sees_an_outage_for_long_and_the_other_none(world: World) -> None:
+    """The failover function is asked to look: it holds, with a decision on record, and tells."""
+    world.break_region(EAST)
+    for _ in range(5):
+        world.report("eu-central", WELL)
+        tick(world, seconds=15)
+        world.clock.advance(15)
+        assert bool(world.events.of(REGION_UNHEALTHY)) is (known(world).regions[EAST].lasted() >= 60 * S)
+    event = world.own_event(REGION_UNHEALTHY, world.events.of(REGION_UNHEALTHY)[0])
+    assert world.failover(event)["reason"] == "vantage-points-disagree"
+    assert len(world.notifier.about("holds: vantage-points-disagree")) == 1
+
+
+def test_what_a_glance_does_not_ask_is_hidden_from_other_places(world: World) -> None:
+    """Writes hang, and an alarm fires: another place, which does neither, sees the Region well."""
+    world.plan = replace(world.plan, alarm_checks=(AlarmCheck(primary="errors"),))
+    world.reports.alarms[EAST, "errors"] = Alarm("ALARM", world.clock.now())
+    world.faults.before("tables.write_heartbeat", RemoteFailure(TIMED_OUT), times=1000)
+    for _ in range(6):
+        world.report("eu-central", WELL)
+        tick(world, seconds=15)
+        world.clock.advance(15)
+    own = known(world).regions[EAST]
+    assert (own.health, own.hidden) == (DOWN, True)
+    assert len(world.notifier.about(f"{EAST} is down")) == 1
 
 
 def test_reports_alone_decide_nothing(world: World) -> None:

@@ -151,6 +151,7 @@ def test_it_is_not_taken_back_onto_a_standby_that_is_not_verified(world: Steps) 
     world.endpoints.answers[world.plan.http_checks[0].standby] = 503
     world.next(1)
     assert world.weights == (10, 90)
+    assert len(world.notifier.about(f"on trial at {EAST} fails and stays: target-not-verified")) == 1
 
 
 def test_while_the_standby_dies_all_of_it_goes_to_the_primary(world: Steps) -> None:
@@ -171,6 +172,26 @@ def test_a_pause_keeps_it_where_it_is(world: Steps) -> None:
     assert world.next() == "paused"
     world.break_region(EAST)
     world.next(1)
+    assert world.weights == (10, 90)
+
+
+def test_whoever_paused_a_trial_is_told_that_it_fails(world: Steps) -> None:
+    world.failback()
+    world.edit_state(paused=True)
+    world.next(1)
+    assert world.notifier.about("fails and stays") == []
+    world.break_region(EAST)
+    for _ in range(3):
+        world.next(1)
+    assert len(world.notifier.about(f"on trial at {EAST} fails and stays: paused")) == 1
+    assert "paused" in world.reasons()
+
+
+def test_i20_the_tick_that_made_a_step_makes_no_second_one(world: Steps) -> None:
+    tick = world.schedule()
+    assert world.failback(tick)["reason"] == "primary-settled"
+    world.settle(6)
+    assert world.failback(tick)["reason"] == "on-trial"  # not 'stale-event': it could be delivered so late
     assert world.weights == (10, 90)
 
 

@@ -160,6 +160,12 @@ def test_failures_that_another_place_does_not_see_are_those_of_our_path(
     assert bool(after.regions[EAST].minutes) is counted
 
 
+def test_what_is_hidden_from_other_places_counts_although_they_see_it_well() -> None:
+    record = add_view(HealthRecord("orders"), "eu", {EAST: sample(at=-5 * S)}, 5, NOON)
+    one = sample(found=D, hidden=True)
+    assert mark(add_round(record, [one], {}, 5, NOON), [one], PLAN).regions[EAST].minutes
+
+
 def test_a_place_that_was_not_heard_of_lately_does_not_clear_a_region() -> None:
     record = add_view(HealthRecord("orders"), "eu", {EAST: sample(at=-46 * S)}, 5, NOON)
     one = sample(found=D)

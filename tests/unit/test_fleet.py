@@ -80,6 +80,16 @@ def results(*symptoms: object, region: str = EAST) -> list[CheckResult]:
             True,
             id="a check has nothing to say",
         ),
+        pytest.param(
+            [*results(TIMED_OUT), CheckResult(EAST, Evidence.DYNAMODB, "replica, by the other", told=True)],
+            True,
+            id="somebody else says that it is well",
+        ),
+        pytest.param(
+            [*results(TIMED_OUT), CheckResult(EAST, Evidence.ALARM, "x", DENIED, told=True)],
+            False,
+            id="somebody else fails through our own fault",
+        ),
         pytest.param([], False, id="nothing was looked at"),
     ],
 )

@@ -25,6 +25,11 @@ def run(found: Health, seconds: int = 10, ago: timedelta = 0 * S) -> RegionHealt
     return health(found, NOON - ago - seconds * S, NOON - ago)
 
 
+def hidden(own: RegionHealth) -> RegionHealth:
+    """The run, failing in what a glance does not ask."""
+    return replace(own, hidden=True)
+
+
 def record(own: RegionHealth | None, **views: RegionHealth) -> HealthRecord:
     regions = {} if own is None else {EAST: own}
     return HealthRecord("orders", 1, regions, views={name: {EAST: view} for name, view in views.items()})
@@ -51,6 +56,10 @@ def record(own: RegionHealth | None, **views: RegionHealth) -> HealthRecord:
         pytest.param(run(D, 10), {"eu": run(D, 10, RECENTLY + S)}, False, id="a silent one does not agree"),
         pytest.param(run(D, 60), {"eu": run(W, 10, RECENTLY + S)}, True, id="a silent one does not object"),
         pytest.param(run(D, 10), {"eu": run(D, 10, -60 * S)}, False, id="a clock far ahead is not believed"),
+        # what others cannot see
+        pytest.param(hidden(run(D, 60)), {"eu": run(W)}, True, id="hidden from the other: as if alone"),
+        pytest.param(hidden(run(D, 59)), {"eu": run(W)}, False, id="hidden, not for long enough"),
+        pytest.param(hidden(run(D, 10)), {"eu": run(D)}, True, id="hidden, and the other sees more of it"),
         # a third one
         pytest.param(run(D, 10), {"eu": run(D), "ap": run(W)}, True, id="two against one"),
         pytest.param(run(D, 600), {"eu": run(W), "ap": run(W)}, False, id="one against two"),

@@ -98,6 +98,7 @@ def test_a_region_is_unhealthy_only_where_two_kinds_of_evidence_fail_by_its_own_
                 Health.UNHEALTHY,
                 False,
                 "dynamodb check: api InternalServerError 500; http check: timeout no answer",
+                hidden=True,
             ),
         ),
     ],

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from region_failover.adapters.symptoms import remote
 from region_failover.adapters.system import SystemClock
@@ -69,7 +70,7 @@ class Zones:
         for attempt in range(1, TRIES + 1):
             try:
                 answer = self._once.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
-            except (ClientError, HTTPClientError) as error:
+            except (ClientError, HTTPClientError, NoConnection) as error:
                 _raise_if_refused(zone_id, error)
                 too_late = clock.now() - began >= TRIED_WITHIN
                 if attempt == TRIES or too_late or not _is_worth_a_retry(error):

@@ -193,6 +193,7 @@ def _region_health(found: dict[str, Any]) -> RegionHealth:
         trusted=found.get("trusted", 0),
         usual_s=found.get("usual_s", 0.0),
         minutes=tuple(_minute(minute) for minute in found.get("minutes", ())),
+        hidden=found.get("hidden", False),
     )
 
 

@@ -237,6 +237,15 @@ def decide_return(situation: Situation) -> Decision:
     )
 
 
+def is_stuck(situation: Situation, decision: Decision) -> bool:
+    """Return whether what is on trial has to return, and this decision (of `decide_return`) holds it."""
+    failing = situation.target is Health.UNHEALTHY or (
+        situation.target is Health.UNKNOWN and not situation.target_ours
+    )
+    free = situation.phase is Phase.STEADY  # else somebody is at it, or has been told
+    return situation.on_trial and failing and free and not decision.moves
+
+
 def _not_free(situation: Situation) -> Decision | None:
     if situation.phase is Phase.NEEDS_OPERATOR:
         return hold(Reason.NEEDS_OPERATOR)

@@ -81,7 +81,8 @@ def mark(record: HealthRecord, samples: Iterable[Sample], plan: Plan) -> HealthR
 
 def _marked(known: RegionHealth, sample: Sample, plan: Plan, elsewhere_well: bool) -> RegionHealth:
     down = sample.health is Health.UNHEALTHY
-    accounted = down and (elsewhere_well or known.lasted() >= plan.sampling.confirm_for)
+    not_there = elsewhere_well and not sample.hidden
+    accounted = down and (not_there or known.lasted() >= plan.sampling.confirm_for)
     slow, bad = is_slow(known.usual_s, sample, plan.degradation), is_bad(sample) and not accounted
     usual = known.usual_s
     if sample.health is Health.HEALTHY and not slow:

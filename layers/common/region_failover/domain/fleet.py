@@ -46,6 +46,10 @@ def percent_of(others: Sequence[bool]) -> int:
 
 
 def is_complete(results: Sequence[CheckResult], region: str) -> bool:
-    """Return whether every check of a Region failed through its own fault: nothing there answers."""
-    own = [result.symptom for result in results if result.region == region and not result.silent]
+    """Return whether every check of a Region failed through its own fault: nothing there answers.
+
+    Somebody else who says that the Region is well is no answer of the Region: he may not know yet.
+    """
+    asked = [result for result in results if result.region == region and not result.silent]
+    own = [result.symptom for result in asked if result.symptom or not result.told]
     return bool(own) and all(symptom is not None and blame(symptom) is Blame.THEIRS for symptom in own)

@@ -54,11 +54,15 @@ class Verdict:
 
 
 def judge(record: HealthRecord, region: str, sampling: Sampling, now: datetime) -> Verdict:
-    """Return the verdict on a Region; it is never down on the word of others alone."""
+    """Return the verdict on a Region; it is never down on the word of others alone.
+
+    Nor does it count that others see it well, where what fails is hidden from them.
+    """
     own = record.regions.get(region)
     views = dict(recent_views(record, region, now))
     against = tuple(name for name, view in views.items() if _is_against(name, view, sampling))
-    well = tuple(name for name, view in views.items() if view.health is Health.HEALTHY)
+    hidden = own is not None and own.hidden
+    well = tuple(name for name, view in views.items() if view.health is Health.HEALTHY and not hidden)
     if own is None or not has_failed(own, sampling):
         return Verdict(False, against, well)
     agreed = bool(against) and len(against) >= len(well)

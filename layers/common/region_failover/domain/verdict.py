@@ -40,7 +40,8 @@ MAX_GAP = timedelta(seconds=150)
 class CheckResult:
     """One check in one Region: `symptom` None means answered well, within `took_s` where measured.
 
-    `silent`: why the check says nothing, neither good nor bad; '' if it does.
+    `silent`: why the check says nothing, neither good nor bad; '' if it does; `told`: somebody else was asked
+    about the Region; `at_a_glance`: every sample asks it, and every vantage point.
     """
 
     region: str
@@ -49,6 +50,8 @@ class CheckResult:
     symptom: Symptom | None = None
     took_s: float | None = None
     silent: str = ""
+    told: bool = False
+    at_a_glance: bool = False
 
     def __str__(self) -> str:
         """Return 'name: symptom' for humans."""
@@ -61,7 +64,7 @@ class Sample:
     """One round of checks in one Region.
 
     `ours`: at least one check failed through our own fault; `latency_s`: the slowest answer, 0 where none was
-    measured.
+    measured; `hidden`: UNHEALTHY by what a glance does not ask, so that other vantage points cannot see it.
     """
 
     region: str
@@ -70,6 +73,7 @@ class Sample:
     ours: bool = False
     why: str = ""
     latency_s: float = 0.0
+    hidden: bool = False
 
 
 # Where a control target is: in neither of a plan's Regions.
@@ -103,7 +107,7 @@ def _why_cut_off(own: Sequence[CheckResult], control: Sequence[CheckResult]) -> 
 
 def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: str) -> Sample:
     bad = [result for result in results if result.symptom]
-    theirs = {r.evidence for r in bad if r.symptom and blame(r.symptom) is Blame.THEIRS}
+    theirs = [r for r in bad if r.symptom and blame(r.symptom) is Blame.THEIRS]
     ours = bool(cut_off) or any(r.symptom and blame(r.symptom) is Blame.OURS for r in bad)
     why = "; ".join(str(result) for result in bad)
     if not bad:
@@ -111,8 +115,9 @@ def _sample(region: str, results: Sequence[CheckResult], at: datetime, cut_off: 
         return Sample(region, at, Health.HEALTHY, latency_s=slowest)
     if cut_off:
         return Sample(region, at, Health.UNKNOWN, ours=True, why=f"{cut_off}: {why}")
-    if len(theirs) >= KINDS_NEEDED:
-        return Sample(region, at, Health.UNHEALTHY, ours=ours, why=why)
+    if len({r.evidence for r in theirs}) >= KINDS_NEEDED:
+        hidden = len({r.evidence for r in theirs if r.at_a_glance}) < KINDS_NEEDED
+        return Sample(region, at, Health.UNHEALTHY, ours=ours, why=why, hidden=hidden)
     return Sample(region, at, Health.UNKNOWN, ours=ours, why=why)
 
 
@@ -134,7 +139,7 @@ class RegionHealth:
     `recent`: the newest samples' health, at most the plan's window, oldest first;
     `ours`: a check of the newest sample failed through our own fault; `trusted`: how many of the newest of
     `recent` there are without such a fault; `usual_s`: what a sample usually takes; `minutes`: those in which
-    samples were slow or bad.
+    samples were slow or bad; `hidden`: the newest sample's.
     """
 
     health: Health
@@ -146,6 +151,7 @@ class RegionHealth:
     trusted: int = 0
     usual_s: float = 0.0
     minutes: tuple[Minute, ...] = ()
+    hidden: bool = False
 
     def lasted(self) -> timedelta:
         """Return for how long the present run has been seen to last."""
@@ -167,6 +173,7 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: dat
             sample.why,
             ours=sample.ours,
             trusted=int(not sample.ours),
+            hidden=sample.hidden,
         )
     if sample.at <= known.last_at:
         return known
@@ -182,6 +189,7 @@ def add_sample(known: RegionHealth | None, sample: Sample, window: int, now: dat
         why=sample.why,
         ours=sample.ours,
         trusted=0 if sample.ours else min(known.trusted + 1, len(recent)),
+        hidden=sample.hidden,
     )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from region_failover.domain.errors import NoEvidence, RemoteFailure
 from region_failover.domain.plan import HttpCheck, NodeBalancer, Plan
 from region_failover.domain.reports import read_alarm, read_instance, read_nodes, read_replica, read_status
-from region_failover.domain.symptom import Blame, Kind, Symptom, blame
+from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import ELSEWHERE, CheckResult, Evidence
 from region_failover.ports import Eyes, Ports
 
@@ -35,12 +35,19 @@ class Check:
     def result(self, answer: object) -> CheckResult:
         """Return what an answer (seconds taken, or an exception) comes to."""
         if isinstance(answer, NoEvidence):
-            return CheckResult(self.region, self.evidence, self.name, silent=str(answer))
+            return self._result(silent=str(answer))
         symptom = _symptom(answer)
-        if symptom and self.told and _is_only_the_tellers(symptom):
-            return CheckResult(self.region, self.evidence, self.name, silent=str(symptom))
+        if symptom and self.told and symptom.kind is not Kind.REPORTED:
+            return self._result(silent=str(symptom))  # whoever would tell us cannot, or will not
         took = answer if isinstance(answer, float) and self.at_a_glance else None
-        return CheckResult(self.region, self.evidence, self.name, symptom, took)
+        return self._result(symptom, took)
+
+    def _result(
+        self, symptom: Symptom | None = None, took_s: float | None = None, silent: str = ""
+    ) -> CheckResult:
+        return CheckResult(
+            self.region, self.evidence, self.name, symptom, took_s, silent, self.told, self.at_a_glance
+        )
 
 
 def run_checks(eyes: Eyes, plan: Plan, more: Callable[[str], Iterable[Check]]) -> list[CheckResult]:
@@ -154,11 +161,6 @@ def _timed(eyes: Eyes, ask: Callable[[], None]) -> float:
     began = eyes.clock.now()
     ask()
     return (eyes.clock.now() - began).total_seconds()
-
-
-def _is_only_the_tellers(symptom: Symptom) -> bool:
-    """Return whether whoever would tell us cannot: that says nothing of the Region."""
-    return symptom.kind is not Kind.REPORTED and blame(symptom) is Blame.THEIRS
 
 
 def _symptom(answer: object) -> Symptom | None:

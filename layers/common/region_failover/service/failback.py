@@ -69,7 +69,7 @@ def look_after(
     if back is not None:
         return back
     decision = decide_failback(situation, plan.policy)
-    follow_proposal(ports, plan, state, decision, seen, known)
+    follow_proposal(ports, plan, state, situation, decision, seen, known)
     return carry_out(
         ports,
         plan,

@@ -13,6 +13,7 @@ from region_failover.domain.decision import (
     decide_failover,
     decide_return,
     hold,
+    is_stuck,
 )
 from region_failover.domain.fleet import LEAST, percent_of, wants_to_move
 from region_failover.domain.journal import Claim
@@ -23,7 +24,7 @@ from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
-from region_failover.service.judge import raise_alarm, record, situation_of
+from region_failover.service.judge import raise_alarm, record, situation_of, tell_stuck
 from region_failover.service.observe import Observation, observe, pair
 from region_failover.service.record import Deadline, Summary, ensure_state
 from region_failover.service.switches import obstacle, plan_steps
@@ -107,7 +108,12 @@ def give_back(
     An event of before the trial is no reason to end it: delivered again, it would have a second effect (I20).
     """
     decision = decide_return(situation)
-    if not decision.moves or is_of_before(state, trigger.at):
+    if is_of_before(state, trigger.at):
+        return None
+    if not decision.moves:
+        if is_stuck(situation, decision):
+            record(ports, plan, trigger, decision, situation, seen)
+            tell_stuck(ports, plan, decision, seen)
         return None
     return carry_out(
         ports,

@@ -11,7 +11,7 @@ from region_failover.domain.decision import LOUD, Decision, Reason, Situation
 from region_failover.domain.degradation import degraded, is_degraded
 from region_failover.domain.fleet import is_complete
 from region_failover.domain.plan import Plan
-from region_failover.domain.shares import has_lasted
+from region_failover.domain.shares import has_lasted, is_of_before
 from region_failover.domain.state import PlanState
 from region_failover.domain.trigger import Trigger
 from region_failover.domain.vantage import judge, recent_views
@@ -62,7 +62,8 @@ def situation_of(
         approval=approval_of(plan, state, now),
         opening=opening(plan.policy.failback_windows, plan.policy.failback_blackouts, now),
         on_trial=state.share is not None,
-        trial_lasted=has_lasted(state, plan.policy.failback_step_for, now),
+        trial_lasted=has_lasted(state, plan.policy.failback_step_for, now)
+        and not is_of_before(state, trigger.at),  # a tick that made a step, delivered again, makes no second
         target_ours=seen.samples[target].ours,
     )
 
@@ -103,6 +104,20 @@ def record(
     ports.store.record_decision(plan.name, now, evidence)
     ports.meter.log("decision", **summary)
     return summary
+
+
+def tell_stuck(ports: Ports, plan: Plan, decision: Decision, seen: Observation) -> None:
+    """Tell that a share of the traffic is on trial where it fails, and what keeps it there."""
+    tell(
+        ports,
+        plan,
+        f"stuck {decision.reason.value}",
+        f"[{plan.name}] what is on trial at {plan.regions.primary} fails and stays: {decision.reason.value}",
+        f"A share of the traffic of {plan.name} is on trial at {plan.regions.primary}, which is not well:"
+        f" {seen.samples[plan.regions.primary].why}\n"
+        f"It should return to {plan.regions.standby}, and is not taken back: {decision.reason.value}.\n"
+        "docs/runbook.md says what this reason means and what to do.",
+    )
 
 
 def raise_alarm(

@@ -26,7 +26,14 @@ from region_failover.domain.plan import DegradationMode, Plan
 from region_failover.domain.state import Direction, Phase, PlanState, is_recent
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
 from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
-from region_failover.domain.verdict import Health, HealthRecord, RegionHealth, fails_in_part, is_blind
+from region_failover.domain.verdict import (
+    Health,
+    HealthRecord,
+    RegionHealth,
+    fails_in_part,
+    is_blind,
+    is_down,
+)
 from region_failover.ports import Eyes, Ports
 from region_failover.service.dispatch import all_or_first_error, for_each_plan, refuse_others
 from region_failover.service.late_writes import tell_late_writes
@@ -229,11 +236,15 @@ def _pause(plan: Plan, clear: bool) -> timedelta | None:
 
 
 def _why_to_look(plan: Plan, known: HealthRecord | None, active: str, now: datetime) -> str:
-    """Return why the failover function is to look at the active Region, '' where it need not."""
+    """Return why the failover function is to look at the active Region, '' where it need not.
+
+    Also where other places see it well for as long as we see it down: then it holds, and tells somebody.
+    """
     health = known.regions.get(active) if known else None
     if known is None or health is None:
         return ""
-    if judge(known, active, plan.sampling, now).down:
+    verdict = judge(known, active, plan.sampling, now)
+    if verdict.down or (verdict.disagreed and is_down(health, plan.sampling)):
         return health.why
     if degraded(known, active, plan, now) is Degraded.NO:
         return ""

@@ -12,7 +12,7 @@ from region_failover.domain.approval import (
     why_not_answerable,
     withdraw,
 )
-from region_failover.domain.decision import Decision, Reason
+from region_failover.domain.decision import Decision, Reason, Situation
 from region_failover.domain.errors import NotAnswerable
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Answer, PlanState, Proposal
@@ -25,13 +25,22 @@ from region_failover.service.record import Words, change_and_tell
 
 
 def follow_proposal(
-    ports: Ports, plan: Plan, state: PlanState, decision: Decision, seen: Observation, known: HealthRecord
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    situation: Situation,
+    decision: Decision,
+    seen: Observation,
+    known: HealthRecord,
 ) -> None:
-    """Propose where only a human's word is missing; withdraw what stands where the primary has relapsed."""
+    """Propose where only a human's word is missing; withdraw what stands where the primary has relapsed.
+
+    Whatever else holds meanwhile, a pause for one: what was proposed or approved is not true any more.
+    """
     standing = approval_of(plan, state, ports.clock.now())
     if decision.reason is Reason.AWAITING_APPROVAL and standing is Approval.NONE:
         _propose(ports, plan, _evidence(plan, state, seen, known))
-    elif decision.reason is Reason.NOT_SETTLED and state.proposal is not None:
+    elif state.proposal is not None and not situation.settled and not decision.moves:
         _withdraw(ports, plan, state.proposal, known)
 
 
