@@ -6,9 +6,10 @@ import pytest
 
 from region_failover.domain.plan import Plan
 from region_failover.domain.plan_file import parse_plan
-from region_failover.domain.state import Answer, Direction, Phase
+from region_failover.domain.state import STEP_LEASE, Answer, Direction, Phase, Step, StepKind
 from region_failover.domain.trigger import REGION_UNHEALTHY, SWITCH_REQUESTED
 from region_failover.domain.zone import Fence, RecordSet, fence_name, parse_fence
+from region_failover.service.parameters import write_parameter
 from region_failover.service.proposal import answer_proposal
 from tests.fakes import DENIED, EAST, PARAMETER, PLAN_TEXT, WEST, ZONE, Killed, World
 
@@ -214,6 +215,42 @@ def test_a_worker_that_dies_after_its_batch_leaves_a_step_that_a_tick_completes(
     world.settle(1)
     world.failback()
     assert (world.state.phase, world.state.share, world.weights) == (Phase.STEADY, 10, (10, 90))
+
+
+def die_in_a_step(world: Steps) -> None:
+    """Leave a step of 10 % open, its batch sent."""
+    world.faults.after("zones.submit", Killed())
+    with pytest.raises(Killed):
+        world.failback()
+    assert (world.state.phase, world.weights) == (Phase.MOVING, (10, 90))
+
+
+def test_i2_a_late_writer_corrects_itself_to_where_most_of_the_traffic_is(world: Steps) -> None:
+    die_in_a_step(world)
+    step = Step(StepKind.SSM, PARAMETER, WEST)
+    write_parameter(world.ports("frozen"), world.plan, step, EAST, world.state.epoch - 1)
+    assert world.parameters.values[WEST, PARAMETER] == WEST
+
+
+def test_i2_a_late_executor_points_linode_to_where_most_of_the_traffic_is(world: Steps) -> None:
+    def meanwhile() -> None:
+        world.faults.clear()
+        world.clock.advance(STEP_LEASE.total_seconds() + 60)
+        world.tick()
+        world.deliver_switch()
+        world.outage()
+        world.failover(world.manual("failover"))
+        world.deliver_switch()
+        world.repair_region(EAST)
+        world.clock.advance(3600)
+        world.settle(25)
+        die_in_a_step(world)
+
+    world.failback(world.manual("failback"))
+    world.faults.before("linode.point", meanwhile)
+    (late, *_) = world.deliver_switch(seconds=36_000)
+    assert late["reason"] == "lost-the-claim"
+    assert world.linode.records[123456][0].target == "198.51.100.50"
 
 
 def test_the_steps_of_a_failback_are_one_move_of_the_days_budget(world: Steps) -> None:

@@ -50,8 +50,12 @@ def write_parameter(ports: Ports, plan: Plan, step: Step, value: str, epoch: int
 
 
 def heading(state: PlanState) -> str:
-    """Return the Region that configuration shall name: a move's target, else the active one."""
-    return state.transition.target if state.transition else state.active
+    """Return the Region that configuration shall name: a whole move's target, else the active one.
+
+    With a share of the traffic, on its way to the primary or back, configuration does not move.
+    """
+    found = state.transition
+    return found.target if found and found.share is None else state.active
 
 
 def pay_debts(ports: Ports, plan: Plan, state: PlanState) -> None:
