@@ -11,7 +11,7 @@ from region_failover.domain.trigger import REGION_UNHEALTHY, SWITCH_REQUESTED
 from region_failover.domain.zone import Fence, RecordSet, fence_name, parse_fence
 from region_failover.service.parameters import write_parameter
 from region_failover.service.proposal import answer_proposal
-from tests.fakes import DENIED, EAST, PARAMETER, PLAN_TEXT, WEST, ZONE, Killed, World
+from tests.fakes import DENIED, EAST, PARAMETER, PLAN_TEXT, TIMED_OUT, WEST, ZONE, Killed, World
 
 TEXT = PLAN_TEXT.replace(
     'failback = "manual"', 'failback = "automatic"\nfailback_steps = [10, 50, 100]'
@@ -215,6 +215,20 @@ def test_a_worker_that_dies_after_its_batch_leaves_a_step_that_a_tick_completes(
     world.settle(1)
     world.failback()
     assert (world.state.phase, world.state.share, world.weights) == (Phase.STEADY, 10, (10, 90))
+
+
+def test_what_is_owed_is_made_good_though_steps_came_between_and_what_was_on_trial_returned(
+    world: Steps,
+) -> None:
+    world.parameters.failures[EAST] = TIMED_OUT  # the tables and the endpoint are well
+    world.failback()
+    assert (world.state.share, [step.region for step in world.state.owed]) == (10, [EAST])
+    world.endpoints.answers[world.plan.http_checks[0].primary] = 503
+    assert world.next(1) == "trial-failed"
+    assert [step.region for step in world.state.owed] == [EAST]
+    world.parameters.failures.clear()
+    world.tick()
+    assert (world.parameters.values[EAST, PARAMETER], world.state.owed) == (WEST, ())
 
 
 def die_in_a_step(world: Steps) -> None:

@@ -533,11 +533,39 @@ def test_a_debt_is_settled_once_and_only_in_its_own_epoch() -> None:
     assert settle_owed(state, 6, SSM_STEP.key) is None
 
 
-def test_a_new_transition_takes_over_the_debts_as_its_own_steps() -> None:
-    assert moving().owed == ()
+def test_a_whole_move_takes_over_the_debts_as_its_own_steps() -> None:
+    found = complete(replace(settled(), owed=(SSM_STEP,)), 8, COOLDOWN, NOON)
+    assert found is not None
+    assert found[0].owed == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ({}, {"direction": Direction.FAILBACK, "share": 10}),
+        ({"share": 10}, {"direction": Direction.FAILBACK, "share": 50}),
+        ({"share": 50}, {"source": WEST, "target": EAST, "share": 0}),
+    ],
+)
+def test_a_step_of_a_failback_settles_no_debt(before: dict[str, int], asked: dict[str, object]) -> None:
+    """No step of it writes a parameter."""
+    claimed = claim(steady(owed=(SSM_STEP,), **before), request(steps=(ZONE_STEP,), **asked), NOON)
+    assert claimed is not None
+    assert claimed.owed == (SSM_STEP,)
+    done = finish_step(claimed, 8, ZONE_STEP.key, StepStatus.DONE, "", NOON)
+    assert done is not None
+    found = complete(done, 8, COOLDOWN, NOON)
+    assert found is not None
+    assert found[0].owed == (SSM_STEP,)
+    assert settle_owed(found[0], 8, SSM_STEP.key) is not None
+
+
+def test_a_move_that_is_stopped_before_any_effect_settles_no_debt() -> None:
     claimed = claim(steady(owed=(SSM_STEP,)), request(), NOON)
     assert claimed is not None
-    assert claimed.owed == ()
+    found = stop(claimed, 8, "a", "the source is back", NOON)
+    assert found is not None
+    assert found[0].owed == (SSM_STEP,)
 
 
 # notices

@@ -104,9 +104,7 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         loss_s=request.loss_s,
         share=request.share,
     )
-    claimed = replace(
-        state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, owed=(), proposal=None
-    )
+    claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, proposal=None)
     if not request.manual:  # the steps of one failback are one move
         return count_move(claimed, now) if state.share is None else claimed
     return remember_request(claimed, request.request) or claimed
@@ -287,6 +285,8 @@ def complete(
     """Return (steady state on the target, the ended transition); None while a step is not settled.
 
     After a step of a stepwise failback the traffic is on the source still, and its share on trial on record.
+    Steps for a share write no parameter, nor does the return of one: what is owed stays owed. A whole move
+    has written all of them, or owes them itself.
     """
     found = state.transition
     if found is None or found.epoch != epoch or not all(step.status in SETTLED for step in found.steps):
@@ -305,9 +305,15 @@ def complete(
         cooldown_until=now + cooldown,
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
-        owed=tuple(step for step in found.steps if step.status is StepStatus.OWED),
+        owed=_owed_after(state, found),
     )
     return steady, ended
+
+
+def _owed_after(state: PlanState, ended: Transition) -> tuple[Step, ...]:
+    if ended.share is not None:
+        return state.owed
+    return tuple(step for step in ended.steps if step.status is StepStatus.OWED)
 
 
 def has_begun(transition: Transition) -> bool:
