@@ -278,6 +278,22 @@ def test_the_steps_of_a_failback_are_one_move_of_the_days_budget(world: Steps) -
     assert len(world.state.automatic_moves) == moved + 1
 
 
+def test_what_is_on_trial_returns_at_no_cost_to_the_days_budget(world: Steps) -> None:
+    world.failback()
+    moved = len(world.state.automatic_moves)
+    world.break_region(EAST)
+    assert world.next(1) == "trial-failed"
+    assert len(world.state.automatic_moves) == moved
+
+
+def test_i15_a_failover_in_the_middle_of_a_trial_is_a_move_of_the_days_budget(world: Steps) -> None:
+    world.failback()
+    moved = len(world.state.automatic_moves)
+    world.outage(WEST)
+    assert world.failover()["reason"] == "region-down"
+    assert len(world.state.automatic_moves) == moved + 1
+
+
 def test_a_failback_that_has_begun_is_not_stranded_by_the_budget() -> None:
     plan = parse_plan(TEXT.replace("[policy]", "[policy]\nautomatic_per_day = 2"), "orders.toml")
     world = Steps(plan)  # its failover was the first

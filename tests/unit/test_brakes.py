@@ -17,7 +17,7 @@ from region_failover.domain.brakes import (
     resume,
 )
 from region_failover.domain.journal import claim
-from region_failover.domain.state import Answer, Proposal
+from region_failover.domain.state import Answer, Direction, Proposal
 from tests.fakes import EAST, NOON, WEST
 from tests.unit.test_state import request, steady
 
@@ -50,6 +50,25 @@ def test_i15_a_claim_beyond_the_budget_is_refused_inside_the_write() -> None:
     assert claim(spent, request(per_day=2), NOON + 23 * HOUR + US) is None
     assert claim(spent, request(per_day=2, verified_at=NOON + 24 * HOUR), NOON + 24 * HOUR) is not None
     assert claim(spent, request(per_day=2, manual=True), NOON) is not None
+
+
+@pytest.mark.parametrize(
+    ("on_trial", "asked", "counted"),
+    [
+        (None, {"direction": Direction.FAILBACK, "share": 10}, True),
+        (10, {"direction": Direction.FAILBACK, "share": 50}, False),
+        (50, {"direction": Direction.FAILBACK}, False),
+        (50, {"source": WEST, "target": EAST, "share": 0}, False),
+        (50, {}, True),
+    ],
+    ids=["first step", "further step", "last step", "return", "failover"],
+)
+def test_i15_a_failback_by_steps_is_counted_once_and_a_failover_in_its_middle_too(
+    on_trial: int | None, asked: dict[str, object], counted: bool
+) -> None:
+    found = claim(steady(share=on_trial), request(**asked), NOON)
+    assert found is not None
+    assert found.automatic_moves == ((NOON,) if counted else ())
 
 
 def test_no_more_moves_are_kept_than_the_largest_budget() -> None:

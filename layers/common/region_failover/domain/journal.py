@@ -105,9 +105,17 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         share=request.share,
     )
     claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, proposal=None)
-    if not request.manual:  # the steps of one failback are one move
-        return count_move(claimed, now) if state.share is None else claimed
-    return remember_request(claimed, request.request) or claimed
+    if request.manual:
+        return remember_request(claimed, request.request) or claimed
+    return claimed if _goes_on(state, request) else count_move(claimed, now)
+
+
+def _goes_on(state: PlanState, request: Claim) -> bool:
+    """Return whether it is a further step of a failback under way, or the return of what is on trial.
+
+    Both are of one move, which has been allowed and counted. A failover in the middle of it is another.
+    """
+    return state.share is not None and (request.direction is Direction.FAILBACK or request.share == 0)
 
 
 def _is_at(state: PlanState, request: Claim) -> bool:
@@ -137,12 +145,8 @@ def _is_approved(state: PlanState, proposal_id: str, now: datetime) -> bool:
 
 
 def _is_held_back(state: PlanState, request: Claim, now: datetime) -> bool:
-    """Return whether a brake is on, or the approval that it needs does not stand.
-
-    A further step of a failback, and the return of what is on trial, are of a move that has been allowed.
-    """
-    goes_on = request.direction is Direction.FAILBACK or request.share == 0
-    if state.share is not None and goes_on:
+    """Return whether a brake is on, or the approval that it needs does not stand."""
+    if _goes_on(state, request):
         return state.paused
     spent = request.per_day is not None and moves_of_the_day(state, now) >= request.per_day
     unapproved = bool(request.proposal) and not _is_approved(state, request.proposal, now)
