@@ -187,6 +187,27 @@ def test_an_approved_proposal_waits_for_the_window(world: World) -> None:
     assert world.moved_to() == WEST
 
 
+def test_a_yes_given_long_before_the_window_is_good_for_it_and_the_notices_say_until_when() -> None:
+    opens = NOON + timedelta(hours=6)
+    window = Weekly(DAYS, opens.time(), (opens + timedelta(hours=2)).time(), "UTC")
+    world = settled(replace(ASKING, policy=replace(ASKING.policy, failback_windows=(window,))))
+    proposal = proposed(world)
+    assert proposal.expires_at == opens + timedelta(hours=1)  # the policy says two hours from now
+    assert "It expires at 2025-10-20 19:00 UTC" in world.notifier.sent[-1][1]
+    say(world, proposal.id)
+    assert "open from 2025-10-20 18:00 UTC" in world.notifier.sent[-1][1]
+    assert "good until 2025-10-20 19:00 UTC" in world.notifier.sent[-1][1]
+    while world.clock.at < opens:
+        world.settle(5)
+    assert world.failback()["reason"] == "approved"
+
+
+def test_a_no_says_when_the_humans_are_asked_again(world: World) -> None:
+    proposal = proposed(world)
+    say(world, proposal.id, Answer.REJECTED)
+    assert f"after {proposal.expires_at:%Y-%m-%d %H:%M} UTC" in world.notifier.sent[-1][1]
+
+
 def test_a_blackout_holds_an_approved_proposal(world: World) -> None:
     today = Once(NOON.replace(tzinfo=None), NOON.replace(tzinfo=None) + timedelta(days=1), "UTC")
     world = settled(replace(ASKING, policy=replace(ASKING.policy, failback_blackouts=(today,))))

@@ -603,7 +603,7 @@ class Stage:
             plan = replace(plan, route53_records=plan.route53_records[:0])
         if said.get("about") == "another epoch":
             state = replace(state, epoch=state.epoch - 1)
-        made = propose(plan, state, "all well", plan.policy.approval_expires, made_at)
+        made = propose(plan, state, "all well", made_at)
         assert made is not None
         assert made.proposal is not None
         answer = Answered(said["answer"]) if "answer" in said else Answered.NONE

@@ -13,10 +13,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Policy
 from region_failover.domain.state import Answer, Phase, PlanState, Proposal
+from region_failover.domain.window import opens_at
 
 ID_LENGTH = 16  # hexadecimal digits: 64 bits, short enough to be read out on the telephone
+
+# For so long into the window that it waits for a proposal stands at least: ticks come every minute, and a
+# hold of the moment, or a worker that dies, may cost some of them.
+ROOM_IN_THE_WINDOW = timedelta(hours=1)
 
 
 class Approval(StrEnum):
@@ -45,9 +50,20 @@ def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
-def propose(
-    plan: Plan, state: PlanState, evidence: str, expires: timedelta, now: datetime
-) -> PlanState | None:
+def expiry(policy: Policy, now: datetime) -> datetime:
+    """Return when a proposal made now expires: not before the window that its failback waits for has opened.
+
+    A yes that was given in time for a window must be good for it. Where a failback may begin now, or no
+    window opens in sight, the proposal has the policy's time and no more.
+    """
+    after_its_time = now + policy.approval_expires
+    opens = opens_at(policy.failback_windows, policy.failback_blackouts, now)
+    if opens is None or opens <= now:
+        return after_its_time
+    return max(after_its_time, opens + ROOM_IN_THE_WINDOW)
+
+
+def propose(plan: Plan, state: PlanState, evidence: str, now: datetime) -> PlanState | None:
     """Return the state with a failback proposed; None where nothing can be, or one stands already."""
     if state.phase is not Phase.STEADY or state.paused or state.active == plan.regions.primary:
         return None
@@ -59,7 +75,7 @@ def propose(
         source=source,
         target=target,
         made_at=now,
-        expires_at=now + expires,
+        expires_at=expiry(plan.policy, now),
         evidence=evidence,
     )
     return replace(state, proposal=proposal)

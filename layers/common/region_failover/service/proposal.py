@@ -49,7 +49,7 @@ def _propose(ports: Ports, plan: Plan, evidence: str) -> None:
     change_and_tell(
         ports,
         plan,
-        lambda state: propose(plan, state, evidence, plan.policy.approval_expires, now),
+        lambda state: propose(plan, state, evidence, now),
         lambda state: _question(plan, state.proposal, now) if state.proposal else None,
     )
 
@@ -62,8 +62,8 @@ def _question(plan: Plan, proposal: Proposal, now: datetime) -> Words:
         f"To approve:  region-failover approve {plan.name} {proposal.id}\n"
         f"To reject:   region-failover reject {plan.name} {proposal.id}\n"
         f"On a page:   {answer_marker(plan.name, proposal.id)}\n"
-        f"Unanswered it expires at {_text(proposal.expires_at)}; nothing moves without a yes. It is withdrawn"
-        f" if {proposal.target} fails a single sample before.",
+        f"It expires at {_text(proposal.expires_at)}, answered or not; nothing moves without a yes. It is"
+        f" withdrawn if {proposal.target} fails a single sample before.",
     )
 
 
@@ -82,13 +82,11 @@ def _withdraw(ports: Ports, plan: Plan, proposal: Proposal, known: HealthRecord)
 def answer_proposal(ports: Ports, plan: Plan, proposal_id: str, answer: Answer, by: str) -> PlanState:
     """Put a human's answer on record; raise NotAnswerable where it can have no effect."""
     now = ports.clock.now()
-    words = (
-        f"answered {proposal_id}",
-        f"[{plan.name}] proposal {proposal_id} is {answer.value}",
-        f"By {by}. {_follows(plan, answer, now)}",
-    )
     saved = change_and_tell(
-        ports, plan, lambda state: give_answer(state, proposal_id, answer, by, now), lambda _: words
+        ports,
+        plan,
+        lambda state: give_answer(state, proposal_id, answer, by, now),
+        lambda state: _answered(plan, state.proposal, now) if state.proposal else None,
     )
     if saved is None:
         state = ports.store.load_state(plan.name)
@@ -97,10 +95,22 @@ def answer_proposal(ports: Ports, plan: Plan, proposal_id: str, answer: Answer, 
     return saved
 
 
-def _follows(plan: Plan, answer: Answer, now: datetime) -> str:
-    if answer is Answer.REJECTED:
-        return "Nothing moves. A new proposal follows when this one has expired, or after a relapse."
-    return f"The next tick fails back, if everything still holds. {_opening(plan, now)}"
+def _answered(plan: Plan, proposal: Proposal, now: datetime) -> Words:
+    return (
+        f"answered {proposal.id}",
+        f"[{plan.name}] proposal {proposal.id} is {proposal.answer.value}",
+        f"By {proposal.answered_by}. {_follows(plan, proposal, now)}",
+    )
+
+
+def _follows(plan: Plan, proposal: Proposal, now: datetime) -> str:
+    expires = _text(proposal.expires_at)
+    if proposal.answer is Answer.REJECTED:
+        return f"Nothing moves. A new proposal follows after {expires}, or after a relapse."
+    return (
+        f"The next tick fails back, if everything still holds. {_opening(plan, now)}\n"
+        f"The yes is good until {expires}; what has not begun by then is proposed anew."
+    )
 
 
 def _evidence(plan: Plan, state: PlanState, seen: Observation, known: HealthRecord) -> str:
