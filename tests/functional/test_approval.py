@@ -8,8 +8,10 @@ from datetime import time, timedelta
 import pytest
 
 from region_failover.domain.errors import NotAnswerable
+from region_failover.domain.journal import LONGEST_TEXT
 from region_failover.domain.plan import FailbackMode, Plan
 from region_failover.domain.state import Answer, PlanState, Proposal
+from region_failover.domain.web import answer_marker
 from region_failover.domain.window import DAYS, Once, Weekly
 from region_failover.service.proposal import answer_proposal
 from tests.fakes import EAST, NOON, PLAN, WEST, Killed, World, with_policy
@@ -57,6 +59,24 @@ def test_what_only_lacks_a_humans_word_is_proposed_once_with_its_evidence(world:
     assert world.state.proposal == proposal
     assert len(world.notifier.sent) == 1
     assert world.moved_to() == WEST
+
+
+def test_of_many_checks_so_many_are_named_as_leave_room_for_what_to_do() -> None:
+    check = PLAN.http_checks[0]
+    many = tuple(replace(check, primary=f"{check.primary}/{'x' * 60}/{number}") for number in range(40))
+    world = settled(replace(ASKING, http_checks=many))
+    proposal = proposed(world)
+    [(_, text)] = world.notifier.sent
+    assert len(text) == LONGEST_TEXT
+    evidence, rest = text.split("…\n")
+    assert "healthy without a break since" in evidence
+    assert "us-west-2>us-east-1 0.4 s" in evidence
+    assert f"region-failover approve orders {proposal.id}\n" in rest
+    assert f"region-failover reject orders {proposal.id}\n" in rest
+    assert f"{answer_marker('orders', proposal.id)}\n" in rest
+    assert f"expires at {proposal.expires_at:%Y-%m-%d %H:%M} UTC" in rest
+    assert rest.endswith("fails a single sample before.")
+    assert many[-1].primary in proposal.evidence  # the page shows all of it
 
 
 def test_i22_a_proposal_whose_worker_dies_is_told_all_the_same(world: World) -> None:

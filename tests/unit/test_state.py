@@ -31,6 +31,7 @@ from region_failover.domain.journal import (
     remember_request,
     retake_snapshot,
     settle_owed,
+    shortened,
     start_steps,
     stop,
     take_over,
@@ -610,6 +611,11 @@ def test_a_notices_text_is_cut_to_what_the_record_has_room_for() -> None:
     text = "a" * LONGEST_TEXT
     assert notice_of("k", "s", text + "b", NOON) == Notice("k", "s", text, NOON)
     assert notice_of("k", "s", text, NOON) == Notice("k", "s", text, NOON)
+
+
+def test_what_is_shortened_says_so_and_is_no_longer_than_it_may_be() -> None:
+    assert shortened("abcd", 4) == "abcd"
+    assert shortened("abcde", 4) == "abc…"
 
 
 def test_a_notice_leaves_the_record_only_once_it_was_sent() -> None:

@@ -374,6 +374,11 @@ def notice_of(key: str, subject: str, text: str, at: datetime) -> Notice:
     return Notice(key, subject, text[:LONGEST_TEXT], at)
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text, cut with an ellipsis where it has more than `longest` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def add_notice(state: PlanState, notice: Notice, again_after: timedelta) -> PlanState | None:
     """Return the state with a notice to send; None if one of that key went out within `again_after`.
 

@@ -14,6 +14,7 @@ from region_failover.domain.approval import (
 )
 from region_failover.domain.decision import Decision, Reason, Situation
 from region_failover.domain.errors import NotAnswerable
+from region_failover.domain.journal import LONGEST_TEXT, shortened
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Answer, PlanState, Proposal
 from region_failover.domain.verdict import HealthRecord
@@ -55,15 +56,19 @@ def _propose(ports: Ports, plan: Plan, evidence: str) -> None:
 
 
 def _question(plan: Plan, proposal: Proposal, now: datetime) -> Words:
-    return (
-        f"proposal {proposal.id}",
-        f"[{plan.name}] shall the traffic return to {proposal.target}? proposal {proposal.id}",
-        f"{proposal.evidence}\n{_opening(plan, now)}\n\n"
+    """Return what to ask: of the evidence as much as leaves room for how to answer, and until when."""
+    answering = (
+        f"\n{_opening(plan, now)}\n\n"
         f"To approve:  region-failover approve {plan.name} {proposal.id}\n"
         f"To reject:   region-failover reject {plan.name} {proposal.id}\n"
         f"On a page:   {answer_marker(plan.name, proposal.id)}\n"
         f"It expires at {_text(proposal.expires_at)}, answered or not; nothing moves without a yes. It is"
-        f" withdrawn if {proposal.target} fails a single sample before.",
+        f" withdrawn if {proposal.target} fails a single sample before."
+    )
+    return (
+        f"proposal {proposal.id}",
+        f"[{plan.name}] shall the traffic return to {proposal.target}? proposal {proposal.id}",
+        shortened(proposal.evidence, LONGEST_TEXT - len(answering)) + answering,
     )
 
 
@@ -114,7 +119,7 @@ def _follows(plan: Plan, proposal: Proposal, now: datetime) -> str:
 
 
 def _evidence(plan: Plan, state: PlanState, seen: Observation, known: HealthRecord) -> str:
-    """Return what was seen, for whoever has to decide."""
+    """Return what was seen, for whoever has to decide; last what may be long, and is cut in a notice."""
     primary = plan.regions.primary
     health = known.regions.get(primary)
     lags = ", ".join(f"{name} {lag:.1f} s" for name, lag in sorted(seen.lags.items()))
@@ -123,8 +128,8 @@ def _evidence(plan: Plan, state: PlanState, seen: Observation, known: HealthReco
     since = _text(health.since) if health else "never"
     return (
         f"{plan.name}: the traffic is in {state.active} (epoch {state.epoch}), it could return to {primary}."
-        f"\n{primary} has been healthy without a break since {since} ({lasted}); all answer: {checks}.\n"
-        f"Replication: {lags}."
+        f"\n{primary} has been healthy without a break since {since} ({lasted}).\n"
+        f"Replication: {lags}.\nAll answer: {checks}."
     )
 
 
