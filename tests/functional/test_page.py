@@ -13,6 +13,8 @@ from region_failover.domain.codec import load_health
 from region_failover.domain.plan import FailbackMode
 from region_failover.domain.state import Answer
 from region_failover.domain.trigger import REGION_SAMPLED, REGION_UNHEALTHY
+from region_failover.domain.vantage import MONITORS_RECENTLY, RECENTLY
+from region_failover.domain.verdict import Health, RegionHealth
 from region_failover.domain.web import Request, Response, sign, token_of
 from region_failover.service.page import SIGNATURE, handle_request
 from region_failover.service.record import Deadline
@@ -49,11 +51,24 @@ class Site(World):
         return {"plan": "orders", "proposal": self.number, "token": token, **more}
 
     def report(self, health: str = "unhealthy", monitor: str = "pingdom", **different: str) -> Response:  # type: ignore[override]
+        return self.send(self.signed(health, monitor, **different))
+
+    def signed(self, health: str = "unhealthy", monitor: str = "pingdom", **different: str) -> Request:
         body = json.dumps({"plan": "orders", "region": EAST, "health": health, **different}).encode()
         signature = sign(KEYS.get(f"webhook-{monitor}", "x"), body, self.clock.now())
-        ports = self.ports()
-        request = Request("POST", f"/webhook/{monitor}", headers={SIGNATURE: signature}, body=body)
-        return handle_request(ports, [self.plan], request, lambda: KEYS, Deadline.after(ports, 20))
+        return Request("POST", f"/webhook/{monitor}", headers={SIGNATURE: signature}, body=body)
+
+    def send(self, request: Request) -> Response:
+        """Deliver a monitor's request, and what it puts on the bus to the probe."""
+        ports, known = self.ports(), len(self.events.of(REGION_SAMPLED))
+        found = handle_request(ports, [self.plan], request, lambda: KEYS, Deadline.after(ports, 20))
+        for sampled in self.events.of(REGION_SAMPLED)[known:]:
+            self._probe(self.own_event(REGION_SAMPLED, sampled))
+        return found
+
+    def view(self) -> RegionHealth:
+        """Return what the probe has on record of what the monitor says."""
+        return load_health(self.store.healths["orders"][1]).views["monitor-pingdom"][EAST]
 
 
 @pytest.fixture
@@ -163,11 +178,45 @@ def test_a_monitors_report_is_passed_on_as_a_view_and_a_reason_to_look(site: Sit
     (unhealthy,) = site.events.of(REGION_UNHEALTHY)
     assert sampled["vantage"] == "monitor-pingdom"
     assert (unhealthy["from"], unhealthy["reason"]) == (EAST, "monitor-pingdom reports: 503 from Frankfurt")
-    site._probe(site.own_event(REGION_SAMPLED, sampled))
-    view = load_health(site.store.healths["orders"][1]).views["monitor-pingdom"][EAST]
-    assert view.why == "503 from Frankfurt"
+    assert site.view().why == "503 from Frankfurt"
     site.failover(site.own_event(REGION_UNHEALTHY, unhealthy))
     assert site.reasons()[-1] == "active-healthy"
+
+
+def test_i20_a_report_that_is_sent_again_overrides_no_newer_one(site: Site) -> None:
+    unhealthy = site.signed()
+    assert site.send(unhealthy).status is HTTPStatus.ACCEPTED
+    site.clock.advance(60)
+    assert site.report("healthy").status is HTTPStatus.ACCEPTED
+    before = site.view()
+    site.clock.advance(60)
+    assert site.send(unhealthy).status is HTTPStatus.ACCEPTED  # its signature is believed for five minutes
+    assert site.view() == before
+    assert before.health is Health.HEALTHY
+
+
+def test_a_report_that_was_held_up_on_its_way_is_of_when_it_was_signed(site: Site) -> None:
+    signed, unhealthy = site.clock.now().replace(microsecond=0), site.signed()
+    site.clock.advance(240)
+    assert site.send(unhealthy).status is HTTPStatus.ACCEPTED
+    assert (site.view().health, site.view().last_at) == (Health.UNHEALTHY, signed)
+    assert site.events.of(REGION_UNHEALTHY)[-1]["at"] == signed.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("vantage", "age", "heard"),
+    [
+        ("monitor-pingdom", MONITORS_RECENTLY, 1),
+        ("monitor-pingdom", MONITORS_RECENTLY + timedelta(seconds=1), 0),
+        ("eu-central-1", RECENTLY, 1),
+        ("eu-central-1", RECENTLY + timedelta(seconds=1), 0),
+    ],
+)
+def test_a_monitors_report_is_heard_for_as_long_as_it_is_believed(
+    site: Site, vantage: str, age: timedelta, heard: int
+) -> None:
+    (summary,) = World.report(site, vantage, Health.UNHEALTHY, at=site.clock.now() - age)
+    assert summary["heard"] == heard
 
 
 def test_a_monitor_that_sees_it_well_is_no_reason_to_look(site: Site) -> None:

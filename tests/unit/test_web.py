@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -27,6 +27,7 @@ from region_failover.domain.web import (
     read_monitors_report,
     read_request,
     sign,
+    signed_at,
     token_of,
     why_not_signed,
     with_links,
@@ -178,6 +179,21 @@ def test_a_signed_report_is_believed_for_some_minutes() -> None:
 )
 def test_what_is_not_signed_is_refused(secret: str, header: str, body: bytes, words: str) -> None:
     assert words in why_not_signed(secret, header, body, NOON)
+
+
+@pytest.mark.parametrize(
+    ("signed", "expected"),
+    [
+        (NOON, NOON),
+        (NOON - SIGNED_WITHIN, NOON - SIGNED_WITHIN),
+        (NOON + S, NOON),
+        (NOON + SIGNED_WITHIN, NOON),
+    ],
+)
+def test_a_report_is_of_when_it_was_signed_and_never_of_the_future(
+    signed: datetime, expected: datetime
+) -> None:
+    assert signed_at(sign("secret", BODY, signed), NOON) == expected
 
 
 def test_a_time_that_no_calendar_has_is_refused() -> None:

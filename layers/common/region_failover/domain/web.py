@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -29,6 +29,8 @@ PAGE_KEY = "page"
 
 # A signed report older than that, or that far ahead, is not believed: it may be a replay.
 SIGNED_WITHIN = timedelta(minutes=5)
+
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MONITOR = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 _SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
@@ -181,6 +183,15 @@ def why_not_signed(secret: str, header: str, body: bytes, now: datetime) -> str:
     if abs(now.timestamp() - seconds) > SIGNED_WITHIN.total_seconds():
         return f"the signature is not of the last {SIGNED_WITHIN // timedelta(minutes=1)} minutes"
     return ""
+
+
+def signed_at(header: str, now: datetime) -> datetime:
+    """Return when a header in which nothing is wrong was signed, by the signer's clock; never a time to come.
+
+    So a request that is sent again is of the same moment as before, whenever it comes.
+    """
+    seconds = int(header.partition(",")[0].removeprefix("t="))
+    return min(now, UNIX_EPOCH + timedelta(seconds=seconds))
 
 
 def _mac(secret: str, seconds: int, body: bytes) -> str:

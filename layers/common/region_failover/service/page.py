@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from http import HTTPStatus
 
@@ -26,6 +27,7 @@ from region_failover.domain.web import (
     Response,
     is_token,
     read_monitors_report,
+    signed_at,
     why_not_signed,
 )
 from region_failover.ports import Ports
@@ -147,7 +149,8 @@ def _webhook(ports: Ports, plans: Sequence[Plan], request: Request, keys: Keys) 
     secret = keys().get(f"{WEBHOOK_KEY}{monitor}", "") if MONITOR.fullmatch(monitor) else ""
     if not secret:
         return _json(HTTPStatus.FORBIDDEN, "no such monitor")
-    wrong = why_not_signed(secret, request.headers.get(SIGNATURE, ""), request.body, ports.clock.now())
+    now, signature = ports.clock.now(), request.headers.get(SIGNATURE, "")
+    wrong = why_not_signed(secret, signature, request.body, now)
     if wrong:
         return _json(HTTPStatus.FORBIDDEN, wrong)
     try:
@@ -155,7 +158,7 @@ def _webhook(ports: Ports, plans: Sequence[Plan], request: Request, keys: Keys) 
         plan = _plan_of(plans, report)
     except MalformedEvent as error:
         return _json(HTTPStatus.BAD_REQUEST, str(error))
-    _pass_on(ports, plan, monitor, report)
+    _pass_on(ports, plan, monitor, report, signed_at(signature, now))
     return _json(HTTPStatus.ACCEPTED, "taken in")
 
 
@@ -168,10 +171,13 @@ def _plan_of(plans: Sequence[Plan], report: Report) -> Plan:
     raise MalformedEvent(f"there is no plan {report.plan!r}")
 
 
-def _pass_on(ports: Ports, plan: Plan, monitor: str, report: Report) -> None:
-    """Put the report where the probe takes it in, and give the failover function a reason to look."""
-    name, now = f"{MONITOR_PREFIX}{monitor}", ports.clock.now()
-    sample = Sample(report.region, now, report.health, why=report.why)
+def _pass_on(ports: Ports, plan: Plan, monitor: str, report: Report, at: datetime) -> None:
+    """Put the report where the probe takes it in, and give the failover function a reason to look.
+
+    `at`: when it was signed. By the time of receipt an old report, sent again, would pass for a new one.
+    """
+    name = f"{MONITOR_PREFIX}{monitor}"
+    sample = Sample(report.region, at, report.health, why=report.why)
     ports.events.put(REGION_SAMPLED, report_of(plan.name, name, {report.region: sample}))
     if report.health is Health.UNHEALTHY:
         ports.events.put(
@@ -183,7 +189,7 @@ def _pass_on(ports: Ports, plan: Plan, monitor: str, report: Report) -> None:
                 "from": report.region,
                 "to": plan.regions.other(report.region),
                 "reason": f"{name} reports: {report.why}"[:1000],
-                "at": now.isoformat(),
+                "at": at.isoformat(),
             },
         )
 

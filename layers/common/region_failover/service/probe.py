@@ -25,7 +25,14 @@ from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import DegradationMode, Plan
 from region_failover.domain.state import Direction, Phase, PlanState, is_recent
 from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
-from region_failover.domain.vantage import RECENTLY, add_view, is_news, judge
+from region_failover.domain.vantage import (
+    MONITOR_PREFIX,
+    MONITORS_RECENTLY,
+    RECENTLY,
+    add_view,
+    is_news,
+    judge,
+)
 from region_failover.domain.verdict import (
     Health,
     HealthRecord,
@@ -278,10 +285,11 @@ def _summary(plan: Plan, seen: Observation) -> Summary:
 def _hear(ports: Ports, plan: Plan, report: Trigger) -> Summary:
     """Take in what another vantage point saw just now; announce an outage that this decides."""
     now = ports.clock.now()
+    heard_for = MONITORS_RECENTLY if report.vantage.startswith(MONITOR_PREFIX) else RECENTLY
     samples = {
         region: sample
         for region, sample in report.samples.items()
-        if region in set(plan.regions) and is_recent(sample.at, now, RECENTLY)
+        if region in set(plan.regions) and is_recent(sample.at, now, heard_for)
     }
     summary: Summary = {"plan": plan.name, "vantage": report.vantage, "heard": len(samples)}
     before = ports.store.load_health(plan.name) or HealthRecord(plan.name)
