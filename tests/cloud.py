@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -159,6 +159,7 @@ class Endpoint:
     status: int = 200
     url: str = ""
     requests: int = 0
+    headers: list[Mapping[str, str]] = field(default_factory=list)  # of each request
 
 
 @contextmanager
@@ -169,6 +170,7 @@ def endpoint(status: int = 200, location: str = "", body: bytes = b"ok") -> Iter
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.requests += 1
+            found.headers.append(dict(self.headers.items()))
             self.send_response(found.status)
             if location:
                 self.send_header("Location", location)

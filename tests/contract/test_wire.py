@@ -19,6 +19,7 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from region_failover.adapters import clients
 from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, ROUTE53_CHANGE, client
 from region_failover.adapters.endpoints import Endpoints
 from region_failover.adapters.symptoms import remote, symptom_of
@@ -287,6 +288,13 @@ def call(url: str, read_s: float = 0.4) -> Symptom:
     dynamodb = session.client("dynamodb", endpoint_url=url, config=config)
     guarded = remote(lambda: dynamodb.scan(TableName="orders"))
     return failure(guarded)
+
+
+def test_a_client_that_is_there_waits_for_no_other_to_be_made() -> None:
+    made = client("dynamodb", WEST, CHECK)
+    with clients._lock:  # as while another is made
+        (found,) = together([lambda: client("dynamodb", WEST, CHECK)], timedelta(seconds=1))
+    assert found is made
 
 
 def test_botocore_refused_is_a_refusal() -> None:

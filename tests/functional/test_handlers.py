@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from drill.linode_api import LinodeApi
-from region_failover.adapters.clients import forget_clients
+from region_failover.adapters.clients import forget_clients, made_clients
 from region_failover.adapters.state_table import StateTable
 from region_failover.domain.errors import ConfigurationError, MalformedEvent, OutOfTime, PlanError
 from region_failover.domain.state import Phase
@@ -101,6 +101,27 @@ def event(name: str, *, now: bool = True) -> Any:
     return found
 
 
+@pytest.fixture
+def vantage(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """What `vantage.yaml` tells its function, in a third Region."""
+    for name, value in {
+        "AWS_REGION": THIRD,
+        "CONTROL_REGION": WEST,
+        "VANTAGE_POINT": "eu-central",
+        "STATE_TABLE": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+@pytest.fixture(params=["failover", "vantage_point"])
+def looks(world: World, request: pytest.FixtureRequest) -> str:
+    """A function that makes checks, in the environment of its stack."""
+    if request.param == "vantage_point":
+        request.getfixturevalue("vantage")
+    return str(request.param)
+
+
 # starting
 
 
@@ -183,15 +204,81 @@ def test_a_plan_that_checks_instances_needs_to_be_let(folder: Path, monkeypatch:
     load_function("health_probe")
 
 
-def test_a_plan_that_sends_headers_needs_their_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asks = 'standby = "http://127.0.0.1:1/b"\n'
-    assert asks in SHIPPED
-    (folder / "orders.toml").write_text(SHIPPED.replace(asks, asks + 'headers = "orders-health"\n'))
+def with_headers(text: str) -> str:
+    """Return the plan, its endpoint asked with headers."""
+    return text.replace("[[check.http]]\n", '[[check.http]]\nheaders = "orders-health"\n')
+
+
+def test_a_plan_that_sends_headers_needs_their_secret(folder: Path) -> None:
+    (folder / "orders.toml").write_text(with_headers(SHIPPED))
     with pytest.raises(ConfigurationError, match="CheckHeadersSecretArn is empty"):
         load_function("failover")
-    arn = "arn:aws:secretsmanager:us-west-2:123456789012:secret:headers"
+
+
+def test_a_secret_that_would_die_with_the_primary_is_refused(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    monkeypatch.setenv("CHECK_HEADERS_SECRET_ARN", f"arn:aws:secretsmanager:{EAST}:123456789012:secret:x")
+    load_function(looks)  # no plan sends headers
+    (folder / "orders.toml").write_text(with_headers(world.plan()))
+    with pytest.raises(ConfigurationError, match="CheckHeadersSecretArn names a secret in us-east-1"):
+        load_function(looks)
+
+
+def test_headers_are_read_at_the_start_and_not_by_the_first_check(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    held = json.dumps({"orders-health": {"x-token": TOKEN}})
+    arn = client("secretsmanager").create_secret(Name="headers", SecretString=held)["ARN"]
     monkeypatch.setenv("CHECK_HEADERS_SECRET_ARN", arn)
-    load_function("failover")
+    (folder / "orders.toml").write_text(with_headers(world.plan()))
+    app = load_function(looks)
+    client("secretsmanager").delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    app.handler(event("schedule" if looks == "vantage_point" else "metric-alarm"), Context())
+    assert {sent.get("x-token") for sent in (*world.primary.headers, *world.standby.headers)} == {TOKEN}
+
+
+def test_a_function_starts_where_its_headers_cannot_be_read(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    arn = f"arn:aws:secretsmanager:{WEST}:123456789012:secret:headers"
+    monkeypatch.setenv("CHECK_HEADERS_SECRET_ARN", arn)
+    (folder / "orders.toml").write_text(with_headers(world.plan()))
+    app = load_function("failover")
+    (line,) = [record for record in caplog.records if record.message == "headers of the checks not read"]
+    assert "ResourceNotFoundException" in line.__dict__["error"]
+    (answer,) = app.handler(event("metric-alarm"), Context())
+    assert answer["action"] == "hold"
+    assert world.primary.requests == world.standby.requests == 0
+
+
+TOLD = """
+[[check.alarm]]
+primary = "orders-errors"
+[[check.linode_instance]]
+primary = 1
+standby = 2
+"""
+LINODE_ADAPTER = "region_failover.adapters.linode"
+
+
+@pytest.mark.parametrize("name", ["health_probe", "failover", "failback"])
+def test_what_the_plans_ask_is_made_at_the_start(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("LINODE_TOKEN_SECRET_ARN", world.stack.secret_arn)
+    monkeypatch.setenv("LINODE_CHECKS", "ENABLED")
+    monkeypatch.delitem(sys.modules, LINODE_ADAPTER, raising=False)
+    load_function(name)
+    assert {("dynamodb", EAST), ("dynamodb", WEST)} <= made_clients()
+    assert not {"cloudwatch", "secretsmanager"} & {service for service, _ in made_clients()}
+    assert LINODE_ADAPTER not in sys.modules
+    (folder / "orders.toml").write_text(world.plan() + TOLD)
+    load_function(name)
+    assert ("cloudwatch", EAST) in made_clients()
+    assert ("cloudwatch", WEST) not in made_clients()  # the plan has no alarm there
+    assert ("secretsmanager", WEST) in made_clients()
+    assert LINODE_ADAPTER in sys.modules  # and requests with it
 
 
 def test_what_is_granted_and_not_needed_is_only_said(
@@ -242,19 +329,6 @@ def test_an_operator_looks_and_pauses_with_the_shipped_sample_events(world: Worl
         in operator.handler(event("operator-approve"), Context())["refused"]
     )
     assert json.loads(json.dumps(paused)) == paused
-
-
-@pytest.fixture
-def vantage(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """What `vantage.yaml` tells its function, in a third Region."""
-    for name, value in {
-        "AWS_REGION": THIRD,
-        "CONTROL_REGION": WEST,
-        "VANTAGE_POINT": "eu-central",
-        "STATE_TABLE": "",
-    }.items():
-        monkeypatch.setenv(name, value)
-    return world
 
 
 def test_a_vantage_point_reports_a_tick_to_the_control_regions_bus(

@@ -227,6 +227,13 @@ def test_how_a_table_and_an_endpoint_are_looked_at_is_read_as_it_stands() -> Non
     assert usual.dynamodb_checks == (DynamoDbCheck("orders", replicas=False),)
 
 
+def test_a_plan_sends_headers_where_one_of_its_checks_does() -> None:
+    plan = parse_plan(PLAN_TEXT, "orders.toml")
+    assert not plan.sends_headers
+    (check,) = plan.http_checks
+    assert replace(plan, http_checks=(check, replace(check, headers="orders-health"))).sends_headers
+
+
 def test_a_plan_asks_linode_for_its_records_or_for_its_checks() -> None:
     none = replace(parse_plan(PLAN_TEXT, "orders.toml"), linode_records=())
     assert parse_plan(PLAN_TEXT, "orders.toml").asks_linode

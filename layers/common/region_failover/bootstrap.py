@@ -21,6 +21,7 @@ from region_failover.adapters.environment import (
     check_vantage,
     read_settings,
     read_vantage_settings,
+    region_of,
 )
 from region_failover.adapters.headers import SecretHeaders
 from region_failover.adapters.keys import OperatorKeys
@@ -211,7 +212,7 @@ def application(service: str, environ: Mapping[str, str] | None = None) -> Appli
     spare = check_grants(settings, plans)
     if spare:
         logger.warning("granted and not needed", extra={"spare": spare})
-    return Application(service, settings, plans, real_ports(service, settings, logger), logger)
+    return Application(service, settings, plans, real_ports(service, settings, logger, plans), logger)
 
 
 def vantage_point(environ: Mapping[str, str] | None = None) -> VantagePoint:
@@ -222,13 +223,14 @@ def vantage_point(environ: Mapping[str, str] | None = None) -> VantagePoint:
     spare = check_vantage(settings, plans)
     if spare:
         logger.warning("granted and not needed", extra={"spare": spare})
-    _warm_up(settings)
+    headers = _headers(settings, logger)
+    _warm_up(settings, plans, headers)
     eyes = Eyes(
         owner=VANTAGE_SERVICE,
         clock=SystemClock(),
         together=together,
         tables=Tables(heartbeat_table=""),
-        endpoints=Endpoints(_headers(settings.headers_secret_arn)),
+        endpoints=Endpoints(headers),
         events=EventBus(client("events", settings.control_region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
         meter=PowertoolsMeter(VANTAGE_SERVICE, logger),
@@ -236,31 +238,50 @@ def vantage_point(environ: Mapping[str, str] | None = None) -> VantagePoint:
     return VantagePoint(settings, plans, eyes, logger)
 
 
-def _headers(arn: str) -> SecretHeaders:
+def _headers(settings: Settings | VantageSettings, logger: Logger) -> SecretHeaders:
     """Return what reads the secret of a check's headers, in the Region that its ARN names."""
-    region = arn.split(":")[3] if arn else ""
-    return SecretHeaders(lambda: client("secretsmanager", region, CONTROL), arn)
+    arn = settings.headers_secret_arn
+
+    def warn(problem: str) -> None:
+        logger.warning("headers of the checks not read", extra={"error": problem})
+
+    return SecretHeaders(lambda: client("secretsmanager", region_of(arn), CONTROL), arn, warn)
 
 
-def _warm_up(settings: Settings | VantageSettings) -> None:
-    """Make the clients of the checks now: the first round's deadline is for the checks alone."""
+def _warm_up(settings: Settings | VantageSettings, plans: Sequence[Plan], headers: SecretHeaders) -> None:
+    """Make now what every round needs: the first one's deadline is for the checks alone."""
     for region in (settings.primary_region, settings.standby_region):
         client("dynamodb", region, CHECK)
+    if any(plan.sends_headers for plan in plans):
+        headers.fill()
 
 
-def real_ports(service: str, settings: Settings, logger: Logger) -> Ports:
-    """Return the ports with the real adapters behind them."""
+def _warm_up_reports(settings: Settings, plans: Sequence[Plan], linode: _LazyLinode) -> None:
+    """Make now what asks CloudWatch and Linode, where a plan asks them."""
+    for plan in plans:
+        for region in plan.regions:
+            if any(check.alarm(plan.regions.role(region)) for check in plan.alarm_checks):
+                client("cloudwatch", region, CHECK)
+    if any(plan.checks_linode for plan in plans):
+        client("secretsmanager", settings.region, CONTROL)
+        linode.real()
+
+
+def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence[Plan] = ()) -> Ports:
+    """Return the ports with the real adapters behind them, ready for the checks of these plans."""
     clock = SystemClock()
     linode = _LazyLinode(settings, clock)
+    headers = _headers(settings, logger)
     if service not in {"linode_dns", "operator", "readiness"}:
-        _warm_up(settings)
+        _warm_up_reports(settings, plans, linode)
+        _warm_up(settings, plans, headers)
     return Ports(
         owner=service,
         clock=clock,
         together=together,
         store=StateTable(client("dynamodb", settings.region, CONTROL), settings.state_table),
         tables=Tables(settings.heartbeat_table),
-        endpoints=Endpoints(_headers(settings.headers_secret_arn)),
+        endpoints=Endpoints(headers),
         zones=Zones(
             client("route53", settings.region, ROUTE53), client("route53", settings.region, ROUTE53_CHANGE)
         ),

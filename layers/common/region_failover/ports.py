@@ -95,7 +95,8 @@ class Endpoints(Protocol):
     def get(self, url: str, status: int, timeout: timedelta, body: Body = ANY, headers: str = "") -> None:
         """Return if the endpoint answers with that status, and says what is expected.
 
-        `headers`: the name of the secret headers to send along, '' for none.
+        `headers`: the name of the secret headers to send along, '' for none; nothing is waited for to have
+        them, and where they cannot be had, that is a failure of ours.
         """
         ...
 

@@ -145,6 +145,11 @@ def _require(found: Mapping[str, str], names: Iterable[str]) -> None:
         )
 
 
+def region_of(arn: str) -> str:
+    """Return the Region that an ARN names (its fourth part), '' for none."""
+    return "".join(arn.split(":")[3:4])
+
+
 def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
     """Refuse plans that need what the stack does not grant; return what it grants and no plan needs.
 
@@ -183,7 +188,7 @@ def _gaps(
 ) -> tuple[list[str], list[str]]:
     """Return what plans need and do not have, and what is granted and not needed."""
     problems = [problem for plan in plans for problem in _region_problems(settings, plan)]
-    if any(check.headers for plan in plans for check in plan.http_checks) and not settings.headers_secret_arn:
+    if any(plan.sends_headers for plan in plans) and not settings.headers_secret_arn:
         problems.append("a plan's check sends headers along, and CheckHeadersSecretArn is empty")
     if not plans:
         problems.append("no plan: put at least one *.toml into layers/plans/")
@@ -210,6 +215,12 @@ def _region_problems(settings: Settings | VantageSettings, plan: Plan) -> Iterab
         yield (
             f"plan {plan.name} has the Regions {', '.join(plan.regions)}; the stack's PrimaryRegion and"
             f" StandbyRegion are {settings.primary_region}, {settings.standby_region}"
+        )
+    if plan.sends_headers and region_of(settings.headers_secret_arn) == plan.regions.primary:
+        yield (
+            f"plan {plan.name}: CheckHeadersSecretArn names a secret in {plan.regions.primary}, the plan's"
+            " primary Region, and it would be out of reach with it; replicate the secret to the standby or a"
+            " third Region, and give the replica's ARN"
         )
 
 

@@ -44,6 +44,11 @@ class SystemClock:
         time.sleep(seconds)
 
 
+def aside(work: Callable[[], None]) -> None:
+    """Run it in a daemon thread, and do not wait for it."""
+    threading.Thread(target=work, daemon=True).start()
+
+
 def together(calls: Sequence[Callable[[], T]], timeout: timedelta) -> list[T | Exception]:
     """Run calls in daemon threads; a TimeoutError stands for one still running at the deadline.
 

@@ -274,6 +274,11 @@ class Plan:
     instance_checks: tuple[InstanceCheck, ...] = ()
 
     @property
+    def sends_headers(self) -> bool:
+        """Return whether a check of this plan sends secret headers along."""
+        return any(check.headers for check in self.http_checks)
+
+    @property
     def checks_linode(self) -> bool:
         """Return whether a check of this plan asks Linode's API."""
         return bool(self.balancer_checks or self.instance_checks)
