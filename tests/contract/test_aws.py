@@ -287,7 +287,7 @@ def test_more_samples_than_a_batch_may_hold_are_asked_for_in_several() -> None:
 
 
 def test_a_sample_that_the_queue_refuses_is_an_error() -> None:
-    sqs = boto3.client("sqs", region_name=WEST)
+    sqs = boto3.session.Session().client("sqs", region_name=WEST)
     failed = {"Id": "15", "SenderFault": False, "Code": "InternalError"}
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": [failed]})

@@ -260,7 +260,7 @@ def test_a_failover_and_a_failback_on_the_wire_are_a_history_without_a_violation
 def test_a_change_that_nobody_claimed_is_found(rig: Rig) -> None:
     rig.run("failback", sample("schedule"))
     assert check(rig.history()) == []
-    route53 = boto3.client("route53", region_name=STANDBY)
+    route53 = boto3.session.Session().client("route53", region_name=STANDBY)
     there = {"Name": "api.orders.example", "Type": "A", "TTL": 30}
     old, new = ({**there, "ResourceRecords": [{"Value": v}]} for v in ("127.0.0.10", "192.0.2.99"))
     route53.change_resource_record_sets(

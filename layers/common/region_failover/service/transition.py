@@ -176,8 +176,8 @@ def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
         plan,
         f"switched {transition.epoch}",
         f"[{plan.name}] {describe(plan, transition)}",
-        f"Route 53 is INSYNC and reads back: {plan.name} now points at {transition.target}"
-        f" (epoch {transition.epoch}). Clients follow within the records' TTL.",
+        f"Route 53 is INSYNC and reads back: {describe(plan, transition)} (epoch {transition.epoch}). Clients"
+        " follow within the records' TTL.",
     )
 
 
