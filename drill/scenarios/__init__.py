@@ -87,7 +87,9 @@ SCENARIOS: dict[str, Scenario] = {
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"
     ),
     "flapping": Scenario(
-        flapping.run, "the primary goes up and down twenty times: one transition per cooldown at most"
+        flapping.run,
+        "the primary goes up and down twenty times: one transition per cooldown at most",
+        flapping.policy,
     ),
     "dns-empty": Scenario(
         dns_empty.run, "the primary's names resolve to nothing (2025-10-20): over, and home once they do"

@@ -16,6 +16,11 @@ SEEN_WITHIN_S = 90.0
 COOLDOWN_S = 15.0  # the plan's
 
 
+def policy() -> dict[str, str]:
+    """Return a plan that forgets soon that a Region was degraded: until then there is no failback."""
+    return {"degradation_over": "2m"}
+
+
 def run(stage: Stage) -> None:
     """Rehearse: each outage lasts until it is decided, each recovery until a sample has seen it."""
     stage.begin()
@@ -42,7 +47,8 @@ def run(stage: Stage) -> None:
     history = stage.world.transitions()
     _check_history(stage, history)
     outages = [name for name in stage.phases.names() if name.startswith("outage")]
-    stage.finish([t["direction"] for t in history], fail_only_in=outages)
+    told = [f"{layout.PRIMARY} is degraded"]
+    stage.finish([t["direction"] for t in history], fail_only_in=outages, told=told)
 
 
 def _check_history(stage: Stage, history: list[dict[str, Any]]) -> None:
