@@ -225,10 +225,9 @@ def decide_return(situation: Situation) -> Decision:
     back = replace(situation, target=situation.source)
     if situation.manual:
         return _not_free(situation) or _target_not_verified(back) or move(Reason.OPERATOR_ASKED)
-    if situation.target is Health.HEALTHY:
-        return hold(Reason.ON_TRIAL)
-    if situation.target is Health.UNKNOWN and situation.target_ours:
-        return hold(Reason.OBSERVER_FAULT)
+    if not _trial_fails(situation):
+        well = situation.target is Health.HEALTHY
+        return hold(Reason.ON_TRIAL if well else Reason.OBSERVER_FAULT)
     return (
         _not_free(situation)
         or (hold(Reason.PAUSED) if situation.paused else None)
@@ -239,11 +238,14 @@ def decide_return(situation: Situation) -> Decision:
 
 def is_stuck(situation: Situation, decision: Decision) -> bool:
     """Return whether what is on trial has to return, and this decision (of `decide_return`) holds it."""
-    failing = situation.target is Health.UNHEALTHY or (
-        situation.target is Health.UNKNOWN and not situation.target_ours
-    )
     free = situation.phase is Phase.STEADY  # else somebody is at it, or has been told
-    return situation.on_trial and failing and free and not decision.moves
+    return situation.on_trial and _trial_fails(situation) and free and not decision.moves
+
+
+def _trial_fails(situation: Situation) -> bool:
+    """Return whether the primary is not well, and not just unseen through our own fault."""
+    blind = situation.target is Health.UNKNOWN and situation.target_ours
+    return situation.target is not Health.HEALTHY and not blind
 
 
 def _not_free(situation: Situation) -> Decision | None:

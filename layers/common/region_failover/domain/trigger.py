@@ -204,6 +204,21 @@ def _sample_due(_: Mapping[str, Any], detail: _Detail) -> Trigger:
     )
 
 
+def move_of(
+    plan: str, epoch: int, direction: Direction, source: str, target: str, reason: str, at: datetime
+) -> dict[str, object]:
+    """Return the detail of an event about a move, one that is asked for or one that is to be looked at."""
+    return {
+        "plan": plan,
+        "epoch": epoch,
+        "direction": direction.value,
+        "from": source,
+        "to": target,
+        "reason": reason,
+        "at": at.isoformat(),
+    }
+
+
 def report_of(plan: str, vantage: str, samples: Mapping[str, Sample]) -> dict[str, object]:
     """Return the detail of the event by which a vantage point reports one round."""
     return {

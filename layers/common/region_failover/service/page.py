@@ -16,7 +16,7 @@ from region_failover.domain.errors import MalformedEvent, NotAnswerable
 from region_failover.domain.operation import Verb, read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction, PlanState, Proposal
-from region_failover.domain.trigger import REGION_SAMPLED, REGION_UNHEALTHY, report_of
+from region_failover.domain.trigger import REGION_SAMPLED, REGION_UNHEALTHY, move_of, report_of
 from region_failover.domain.vantage import MONITOR_PREFIX
 from region_failover.domain.verdict import Health, Sample
 from region_failover.domain.web import (
@@ -180,18 +180,9 @@ def _pass_on(ports: Ports, plan: Plan, monitor: str, report: Report, at: datetim
     sample = Sample(report.region, at, report.health, why=report.why)
     ports.events.put(REGION_SAMPLED, report_of(plan.name, name, {report.region: sample}))
     if report.health is Health.UNHEALTHY:
-        ports.events.put(
-            REGION_UNHEALTHY,
-            {
-                "plan": plan.name,
-                "epoch": 0,
-                "direction": Direction.FAILOVER.value,
-                "from": report.region,
-                "to": plan.regions.other(report.region),
-                "reason": f"{name} reports: {report.why}"[:1000],
-                "at": at.isoformat(),
-            },
-        )
+        other, why = plan.regions.other(report.region), f"{name} reports: {report.why}"[:1000]
+        detail = move_of(plan.name, 0, Direction.FAILOVER, report.region, other, why, at)
+        ports.events.put(REGION_UNHEALTHY, detail)
 
 
 def _json(status: HTTPStatus, words: str) -> Response:

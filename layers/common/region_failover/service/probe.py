@@ -24,7 +24,7 @@ from region_failover.domain.degradation import Degraded, degraded, describe, has
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import DegradationMode, Plan
 from region_failover.domain.state import Direction, Phase, PlanState, is_recent
-from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger
+from region_failover.domain.trigger import REGION_UNHEALTHY, Kind, Trigger, move_of
 from region_failover.domain.vantage import (
     MONITOR_PREFIX,
     MONITORS_RECENTLY,
@@ -387,15 +387,6 @@ def _announce(ports: Ports, plan: Plan, state: PlanState | None, active: str, wh
     """Put `Region Unhealthy`, unless a transition is open: it is being seen to."""
     if state is not None and state.phase is not Phase.STEADY:
         return
-    ports.events.put(
-        REGION_UNHEALTHY,
-        {
-            "plan": plan.name,
-            "epoch": state.epoch if state else 0,
-            "direction": Direction.FAILOVER.value,
-            "from": active,
-            "to": plan.regions.other(active),
-            "reason": why[:1000],
-            "at": at.isoformat(),
-        },
-    )
+    epoch, other = state.epoch if state else 0, plan.regions.other(active)
+    detail = move_of(plan.name, epoch, Direction.FAILOVER, active, other, why[:1000], at)
+    ports.events.put(REGION_UNHEALTHY, detail)

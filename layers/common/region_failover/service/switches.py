@@ -25,7 +25,7 @@ from region_failover.domain.state import (
     StepStatus,
     Transition,
 )
-from region_failover.domain.trigger import SWITCH_REQUESTED
+from region_failover.domain.trigger import SWITCH_REQUESTED, move_of
 from region_failover.domain.zone import (
     Change,
     ZoneSnapshot,
@@ -249,15 +249,6 @@ def request_linode_again(ports: Ports, plan: Plan, state: PlanState) -> None:
 def _request_linode(
     ports: Ports, plan: Plan, epoch: int, target: str, direction: Direction, reason: str
 ) -> None:
-    ports.events.put(
-        SWITCH_REQUESTED,
-        {
-            "plan": plan.name,
-            "epoch": epoch,
-            "direction": direction.value,
-            "from": plan.regions.other(target),
-            "to": target,
-            "reason": reason,
-            "at": ports.clock.now().isoformat(),
-        },
-    )
+    source, now = plan.regions.other(target), ports.clock.now()
+    detail = move_of(plan.name, epoch, direction, source, target, reason, now)
+    ports.events.put(SWITCH_REQUESTED, detail)
