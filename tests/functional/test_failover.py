@@ -89,6 +89,19 @@ def test_the_dead_regions_own_copy_is_owed_and_made_good_once_it_answers(world: 
     assert world.state.owed == ()
 
 
+def test_i4_a_debt_that_another_tick_has_paid_meanwhile_is_not_paid_again(world: World) -> None:
+    world.outage()
+    world.failover()
+    world.deliver_switch()
+    world.repair_region(EAST)
+    tick = world.schedule()
+    world.faults.after("store.load_state", lambda: world.failback(tick))  # the same one, delivered twice
+    before = world.faults.calls.count("parameters.write")
+    world.failback(tick)
+    assert world.faults.calls.count("parameters.write") == before + 1
+    assert (world.parameters.values[EAST, PARAMETER], world.state.owed) == (WEST, ())
+
+
 def test_a_failover_records_when_it_was_detected_and_the_estimated_loss(world: World) -> None:
     world.probe(seconds=20)
     last_write = world.clock.now()

@@ -83,23 +83,27 @@ def _for_each(
             raise answer
 
 
-def _is_still_so(ports: Ports, plan: Plan, epoch: int) -> bool:
-    """Return whether the plan rests at this epoch just now: asked directly before each write (I2, I17)."""
+def _at_rest(ports: Ports, plan: Plan, epoch: int) -> PlanState | None:
+    """Return the state if the plan rests at this epoch just now: asked directly before each write (I2, I17)."""
     state = ports.store.load_state(plan.name)
-    return state is not None and state.epoch == epoch and state.transition is None and not state.paused
+    if state is None or state.epoch != epoch or state.transition is not None or state.paused:
+        return None
+    return state
 
 
 def _put_back(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
     if ports.parameters.read(step.region, step.subject) != plan.regions.other(state.active):
         return
-    if not _is_still_so(ports, plan, state.epoch):
+    if _at_rest(ports, plan, state.epoch) is None:
         return
     ports.meter.log("a late worker has written", plan=plan.name, step=step.key, epoch=state.epoch)
     write_parameter(ports, plan, step, state.active, state.epoch)
 
 
 def _pay(ports: Ports, plan: Plan, state: PlanState, step: Step) -> None:
-    if not _is_still_so(ports, plan, state.epoch):
+    """Write one, unless another tick, or this one delivered twice, has done so since."""
+    found = _at_rest(ports, plan, state.epoch)
+    if found is None or all(owed.key != step.key for owed in found.owed):
         return
     write_parameter(ports, plan, step, state.active, state.epoch)
     change(ports, plan.name, lambda found: settle_owed(found, state.epoch, step.key))
