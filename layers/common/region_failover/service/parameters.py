@@ -84,7 +84,7 @@ def _for_each(
 
 
 def _at_rest(ports: Ports, plan: Plan, epoch: int) -> PlanState | None:
-    """Return the state if the plan rests at this epoch just now: asked directly before each write (I2, I17)."""
+    """Return the state if the plan rests at this epoch just now; asked directly before each write (I2)."""
     state = ports.store.load_state(plan.name)
     if state is None or state.epoch != epoch or state.transition is not None or state.paused:
         return None
