@@ -185,6 +185,7 @@ class Worker:
         self.clock: str = entry["clock"]
         self.looks = self.function not in NEVER_CLAIM
         self.seen: Record | None = None  # the record it last saw
+        self.health: tuple[float, str] | None = None  # the health record it last saw or wrote, and when
         self.checks: dict[Check, list[Answer]] = {}
         self.beats: dict[tuple[str, str], list[Beat]] = {}  # by (writer, reader)
         self.pending: list[Answer] = []

@@ -85,6 +85,7 @@ class Judge:
             ("reply", "endpoints.get"): self._checked,
             ("reply", "tables.read_heartbeat"): self._beat_seen,
             ("reply", "store.load_state"): self._loaded,
+            ("reply", "store.load_health"): self._loaded_health,
             ("reply", "store.save_state"): self._replied_to_save,
             ("reply", "linode.find"): self._told,
             ("reply", "zones.read"): self._told,
@@ -238,6 +239,11 @@ class Judge:
     def _saved_health(self, entry: Entry) -> None:
         if entry["saved"]:
             self.facts.health.append(entry)
+            self.facts.workers[entry["worker"]].health = (entry["t"], entry["record"])
+
+    def _loaded_health(self, entry: Entry) -> None:
+        if entry.get("result"):
+            self.facts.workers[entry["worker"]].health = (entry["t"], entry["result"])
 
     def _decided(self, entry: Entry) -> None:
         if entry["decision"].get("action") == "move":

@@ -174,6 +174,13 @@ def read_health(text: str) -> dict[str, dict[str, Any]]:
     return regions
 
 
+@lru_cache(maxsize=2048)
+def version_of(text: str) -> int | None:
+    """Return the version of a stored record; None of an empty text, or where it says none."""
+    version = json.loads(text).get("version") if text else None
+    return None if version is None else int(version)
+
+
 def record_of(value: str | dict[str, Any] | None) -> Record | None:
     """Return the record in a `world` or `rest` entry: text, an object, or None for none."""
     if isinstance(value, str):

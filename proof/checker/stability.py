@@ -7,7 +7,7 @@ from typing import Any
 
 from proof.checker.facts import Facts, Save, Worker
 from proof.checker.judgement import OnClaim, goes_on
-from proof.checker.reading import Batch, Record, Transition, read_health, seconds_between, when
+from proof.checker.reading import Batch, Record, Transition, read_health, seconds_between, version_of, when
 from proof.checker.rule import SLACK_S, Entry, Rule
 
 
@@ -62,6 +62,9 @@ class HealthyForLong(OnClaim):
     before the claim's `started_at` there is none but healthy ones, they reach back that far (or the oldest
     that the history has says that they do, in `since`), no hole is longer than three ticks, and the newest
     is no older than that.
+
+    A sample that somebody saved after the worker's last look at the health record it cannot know: the two
+    records are not written together. But that look is no older than what a claim may rest on (I5).
     """
 
     invariant = "I16"
@@ -70,7 +73,11 @@ class HealthyForLong(OnClaim):
         """Blame a failback onto a Region that was not healthy for long."""
         if opened.manual or opened.direction != "failback":
             return ""
-        samples = self._samples(opened.target, opened.started_at)
+        looked = save.worker.health
+        limit_s = self.facts.plan.verified_within_s + self.facts.plan.wide_s + SLACK_S
+        if looked and save.call["t"] - looked[0] > limit_s:
+            return f"its last look at the health record was {save.call['t'] - looked[0]:.0f} s ago"
+        samples = self._samples(opened.target, opened.started_at, looked[1] if looked else "")
         hole_s = 3 * self.facts.plan.tick_s + self.facts.plan.wide_s
         if not samples or seconds_between(opened.started_at, samples[0]["last_at"]) > hole_s:
             return f"no fresh sample of {opened.target} stands in the health record"
@@ -93,8 +100,12 @@ class HealthyForLong(OnClaim):
         reach = (newest - when(samples[-1]["since"])).total_seconds()
         return "" if reach >= due_s else f"the samples of the primary reach back {reach:.0f} s only"
 
-    def _samples(self, region: str, before: str) -> list[dict[str, Any]]:
-        """Return the saved samples of a Region until then, newest first, as far back as could matter."""
+    def _samples(self, region: str, before: str, seen: str) -> list[dict[str, Any]]:
+        """Return the saved samples of a Region until then, newest first, as far back as could matter.
+
+        `seen`: the health record that the worker last saw; newer ones are left out.
+        """
+        version = version_of(seen)
         plan = self.facts.plan
         enough_s = plan.healthy_for_s + 4 * plan.tick_s + 4 * plan.skew_s
         latest = when(before) + timedelta(seconds=plan.wide_s + SLACK_S)
@@ -103,6 +114,8 @@ class HealthyForLong(OnClaim):
         for entry in reversed(self.facts.health):
             if found and newest_t - entry["t"] > enough_s:
                 break
+            if version is not None and (version_of(entry["record"]) or 0) > version:
+                continue
             sample = read_health(entry["record"]).get(region)
             if sample and when(sample["last_at"]) <= latest:
                 newest_t = newest_t if found else entry["t"]

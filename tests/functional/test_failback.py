@@ -70,6 +70,21 @@ def test_health_that_nobody_looked_at_is_not_continuous(world: World) -> None:
     assert world.failback()["reason"] == "not-settled"
 
 
+def test_i16_a_relapse_while_the_zones_are_looked_at_holds(world: World) -> None:
+    world.settle(25)
+
+    def relapse() -> None:
+        world.break_region(EAST)
+        world.probe(seconds=5)
+        world.repair_region(EAST)
+
+    world.faults.before("zones.read", relapse)
+    assert world.failback()["reason"] == "not-settled"
+    assert world.moved_to() == WEST
+    (_, _, decision) = world.store.decisions[-1]
+    assert decision["situation"]["settled"] is False
+
+
 def test_replication_that_cannot_be_measured_is_unknown_and_holds(world: World) -> None:
     world.settle(25)
     world.faults.before("tables.read_heartbeat", lambda: fail(TIMED_OUT), times=2)

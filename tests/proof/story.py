@@ -475,7 +475,7 @@ class Story:
             data = {
                 "plan": "orders",
                 "expected": minute,
-                "record": json.dumps({"regions": {EAST: sample}}),
+                "record": json.dumps({"regions": {EAST: sample}, "version": minute + 1}),
             }
             number = self.call("p", "store.save_health", **data)
             self.add("effect", call=number, worker="p", op="store.save_health", **data, saved=True)

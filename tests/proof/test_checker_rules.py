@@ -647,6 +647,15 @@ def healthy_then(seconds: float) -> Story:
     return Story(active=WEST).healthy().after(seconds - 60).claimed()
 
 
+def relapsed(*, seen: bool, then: float = 0.0) -> Story:
+    """The newest sample is bad; the worker has looked at the record after it, or before; then claims."""
+    story = Story(active=WEST).healthy(25, at_25="unknown")
+    saves = [e for e in story.entries if e["kind"] == "effect" and e["op"] == "store.save_health"]
+    story.begin().load()
+    story.ask("a", "store.load_health", plan="orders", result=saves[-1 if seen else -2]["record"])
+    return story.after(then).look(east=None).beats().decide().claim()
+
+
 def parameters(value: str) -> list[Entry]:
     return [
         {"region": WEST, "name": PARAMETER, "value": WEST},
@@ -1026,6 +1035,10 @@ CASES = [
     case("a relapse", "I16", lambda: failback(at_6="unhealthy"), lambda: failback(at_5="unhealthy")),
     case("a relapse to unknown", "I16", lambda: failback(at_20="unknown"), lambda: failback(at_3="unknown")),
     case("samples long ago", "I16", lambda: healthy_then(181), lambda: healthy_then(119)),
+    case("a relapse that it has seen", "I16", lambda: relapsed(seen=True), lambda: relapsed(seen=False)),
+    case(
+        "a look long ago", "I16", lambda: relapsed(seen=False, then=35), lambda: relapsed(seen=False, then=9)
+    ),
     case("no samples", "I16", lambda: Story(active=WEST).claimed(), failback),
     # I17
     case("a batch in a pause", "I17", lambda: paused_before("batch"), lambda: paused_before("unseen")),

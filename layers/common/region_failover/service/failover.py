@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -10,6 +11,7 @@ from region_failover.domain.decision import (
     Decision,
     Reason,
     Situation,
+    decide_failback,
     decide_failover,
     decide_return,
     hold,
@@ -24,7 +26,7 @@ from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
-from region_failover.service.judge import raise_alarm, record, situation_of, tell_stuck
+from region_failover.service.judge import has_settled, raise_alarm, record, situation_of, tell_stuck
 from region_failover.service.observe import Observation, observe, pair
 from region_failover.service.record import Deadline, Summary, ensure_state
 from region_failover.service.switches import obstacle, plan_steps
@@ -163,6 +165,9 @@ def carry_out(
         blocked = Reason.LOST_THE_CLAIM, "another worker has moved on since this one looked at the record"
     if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):  # a human's word
         decision, detail = hold(blocked[0]), blocked[1]
+    elif direction is Direction.FAILBACK and decision.moves and not trigger.manual:
+        situation = _looked_again(ports, plan, situation)
+        decision = decide_failback(situation, plan.policy)
     summary = record(ports, plan, trigger, decision, situation, seen, detail)
     if direction is Direction.FAILOVER or decision.reason is not Reason.TARGET_NOT_VERIFIED:
         raise_alarm(ports, plan, decision, seen, detail)  # a failback has time: the next tick looks again
@@ -171,6 +176,17 @@ def carry_out(
     request = _request(ports, plan, state, seen, known, trigger, decision, direction, share)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
+
+
+def _looked_again(ports: Ports, plan: Plan, situation: Situation) -> Situation:
+    """Return the situation with what the probe has seen since: looking at the zones may have taken long.
+
+    A failback has time, and a relapse restarts its clock (I16).
+    """
+    known = ports.store.load_health(plan.name)
+    primary = plan.regions.primary
+    well = known is not None and has_settled(plan, known, primary, ports.clock.now())
+    return replace(situation, settled=situation.settled and well)
 
 
 def _has_moved_on(ports: Ports, plan: Plan, state: PlanState) -> bool:

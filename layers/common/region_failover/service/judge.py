@@ -54,7 +54,7 @@ def situation_of(
         complete=is_complete(seen.results, state.active),
         target=seen.samples[target].health,
         target_at=seen.at,
-        settled=_is_settled(plan, known, target, now),
+        settled=has_settled(plan, known, target, now),
         lags_s=(
             seen.lags.get(pair(state.active, target)),
             seen.lags.get(pair(target, state.active)),
@@ -68,7 +68,7 @@ def situation_of(
     )
 
 
-def _is_settled(plan: Plan, known: HealthRecord, region: str, now: datetime) -> bool:
+def has_settled(plan: Plan, known: HealthRecord, region: str, now: datetime) -> bool:
     """Return whether a Region has been well for long enough, to everybody who has looked just now."""
     health = known.regions.get(region)
     doubted = any(view.health is Health.UNHEALTHY for _, view in recent_views(known, region, now))
