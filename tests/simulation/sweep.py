@@ -16,6 +16,7 @@ from tests.simulation.script import Noise, Script, draw
 
 CHUNK = 50
 SMALL_CHUNK = 5  # where a sweep shall end soon after a failing seed
+CHUNKS_OF_A_PROCESS = 40  # what worlds leave behind makes the collections of the next ones slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def _each(chunks: list[tuple[int, int]], jobs: int) -> Iterator[tuple[Counter[st
     if jobs == 1:
         yield from map(_chunk, chunks)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    gc.freeze()  # what is imported is nothing to collect
+    with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=CHUNKS_OF_A_PROCESS) as pool:
         yield from pool.imap(_chunk, chunks)
 
 
