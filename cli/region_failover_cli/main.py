@@ -7,15 +7,18 @@ that function may do what it does.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from region_failover_cli.show import show_findings, show_plans, utc_now
+from region_failover_cli.show_plan import show_plan
 from region_failover_cli.stack import AwsStack, Failed, NotReached, NotSent, Stack
 
 HELD, WRONG = 1, 2
@@ -69,6 +72,22 @@ Force = Annotated[
         " never onto a Region that was not verified just now.",
     ),
 ]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        help="Only if the plan has this checksum still, as `plan` printed it.",
+        metavar="CHECKSUM",
+    ),
+]
+CHECKSUM = re.compile(r"[0-9a-f]{16}")
+
+
+class Place(StrEnum):
+    """Where traffic can go."""
+
+    STANDBY = "standby"
+    PRIMARY = "primary"
 
 
 @app.command()
@@ -133,21 +152,56 @@ def check(context: typer.Context, plan: SomePlan = "*") -> None:
 
 
 @app.command()
-def failover(context: typer.Context, plan: Plan, reason: Why, force: Force = False) -> None:
+def plan(
+    context: typer.Context,
+    plan: Plan,
+    to: Annotated[Place, typer.Option("--to", help="Where the traffic would go.")],
+    as_failover: Annotated[
+        bool,
+        typer.Option(
+            "--failover", help="As a failover also to the primary: away from a standby that is down."
+        ),
+    ] = False,
+    force: Force = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the function's answer as JSON.")] = False,
+) -> None:
+    """Show what a move would do now, and what would hold it; change nothing.
+
+    Switch by switch: what is there, what would be. The checksum at its end is for --expect of failover and
+    failback. Exit code 1 where the move would be held.
+    """
+    known: Context = context.obj
+    function = "failover" if as_failover or to is Place.STANDBY else "failback"
+    event = {"action": "plan", "plan": plan, "to": to.value, "force": force}
+    [found] = known.stack().invoke(function, event)
+    if known.as_json or as_json:
+        known.console.print_json(json.dumps(found))
+    else:
+        show_plan(known.console, found, force)
+    if found["would"] != "move":
+        raise typer.Exit(HELD)
+
+
+@app.command()
+def failover(
+    context: typer.Context, plan: Plan, reason: Why, force: Force = False, expect: Expect = None
+) -> None:
     """Move the traffic out of the active Region.
 
     Onto the other one, if that is verified just now.
     """
-    _move(context, "failover", plan, reason, force)
+    _move(context, "failover", plan, reason, force, expect)
 
 
 @app.command()
-def failback(context: typer.Context, plan: Plan, reason: Why, force: Force = False) -> None:
+def failback(
+    context: typer.Context, plan: Plan, reason: Why, force: Force = False, expect: Expect = None
+) -> None:
     """Move the traffic back to the primary.
 
     If that is verified just now, and replication is measured both ways.
     """
-    _move(context, "failback", plan, reason, force)
+    _move(context, "failback", plan, reason, force, expect)
 
 
 def _operate(context: typer.Context, action: str, plan: str, **more: str) -> None:
@@ -166,9 +220,15 @@ def _operate(context: typer.Context, action: str, plan: str, **more: str) -> Non
             known.console.print(f"{found['plan']}: {found['done'] or 'nothing to do: it is so already'}")
 
 
-def _move(context: typer.Context, action: str, plan: str, reason: str, force: bool) -> None:
+def _move(
+    context: typer.Context, action: str, plan: str, reason: str, force: bool, expect: str | None
+) -> None:
     known: Context = context.obj
-    event = {"plan": plan, "action": action, "reason": reason, "force": force}
+    event: dict[str, object] = {"plan": plan, "action": action, "reason": reason, "force": force}
+    if expect is not None:  # an empty one too: it is no 'any'
+        if not CHECKSUM.fullmatch(expect):
+            raise typer.BadParameter(f"{expect!r} is no checksum of a plan: 16 digits of 0-9 and a-f")
+        event["expect"] = expect
     [found] = known.stack().invoke(action, event)
     detail = f": {found['detail']}" if found.get("detail") else ""
     _say(known, found, f"{plan}: {found['action']}, {found['reason']}{detail}")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.plan import Role
 from region_failover.domain.state import Direction
 from region_failover.domain.trigger import Kind, Trigger, is_stale, read_triggers, report_of, sample_due
 from region_failover.domain.verdict import Health, Sample
@@ -119,6 +120,18 @@ def spoiled(name: str, path: str, value: Any = None) -> Any:
     return found
 
 
+def test_a_wish_to_see_a_plan_says_where_to_and_is_no_request_to_move() -> None:
+    found = read(event("plan-to-standby"))
+    assert (found.kind, found.plan, found.to) == (Kind.PLAN, "orders", Role.STANDBY)
+    assert (found.manual, found.direction, found.force) == (False, None, False)
+    assert read(spoiled("plan-to-standby", "to", "primary")).to is Role.PRIMARY
+
+
+def test_a_manual_request_expects_any_plan_or_just_one() -> None:
+    assert read(event("manual-failover")).expect is None
+    assert read(spoiled("manual-failover", "expect", "0123456789abcdef")).expect == "0123456789abcdef"
+
+
 def test_a_sample_that_is_due_is_read_from_the_queues_message() -> None:
     found = read(event("sample-due"))
     assert (found.kind, found.offset, found.plan) == (Kind.SAMPLE_DUE, 15, "")
@@ -194,6 +207,20 @@ MALFORMED = [
     ("manual with a blank reason", spoiled("manual-failover", "reason", "  "), "request-1"),
     ("manual with a text force", spoiled("manual-failover", "force", "true"), "request-1"),
     ("manual with an unknown key", spoiled("manual-failover", "target", "us-west-2"), "request-1"),
+    ("manual with an empty expectation", spoiled("manual-failover", "expect", ""), "request-1"),
+    ("manual with an expectation of none", {**event("manual-failover"), "expect": None}, "request-1"),
+    ("manual with a blank expectation", spoiled("manual-failover", "expect", " " * 16), "request-1"),
+    ("manual with an expectation cut short", spoiled("manual-failover", "expect", "0123456789abcde"), "request-1"),
+    ("manual with an expectation in capitals", spoiled("manual-failover", "expect", "0123456789ABCDEF"), "request-1"),
+    ("manual with a longer expectation", spoiled("manual-failover", "expect", "0123456789abcdef0"), "request-1"),
+    ("manual with an expectation and a line's end", spoiled("manual-failover", "expect", "0123456789abcdef\n"), "request-1"),
+    ("manual with an expectation that is no text", spoiled("manual-failover", "expect", 0), "request-1"),
+    ("plan to nowhere", spoiled("plan-to-standby", "to"), "request-1"),
+    ("plan to a Region's name", spoiled("plan-to-standby", "to", "us-west-2"), "request-1"),
+    ("plan to a list", spoiled("plan-to-standby", "to", ["standby"]), "request-1"),
+    ("plan of no plan", spoiled("plan-to-standby", "plan", ""), "request-1"),
+    ("plan with a text force", spoiled("plan-to-standby", "force", "true"), "request-1"),
+    ("plan with an unknown key", spoiled("plan-to-standby", "reason", "why"), "request-1"),
 ]  # fmt: skip
 
 
@@ -227,7 +254,7 @@ WORDS = [
     ),
     (
         {"action": "failover", "plan": "orders", "reason": "why", "to": "x", "from": "y"},
-        "manual request request-1: 'plan' (text), 'action', 'reason' (text) and 'force' (true|false) were expected; unknown keys: ['from', 'to']",
+        "manual request request-1: 'plan' (text), 'action', 'reason' (text), 'force' (true|false) and 'expect' (a plan's checksum) were expected; unknown keys: ['from', 'to']",
     ),
     ({"action": "failover", "plan": "orders"}, "manual request request-1: say why in 'reason': it goes on record"),
 ]  # fmt: skip

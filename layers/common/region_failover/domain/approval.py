@@ -7,17 +7,14 @@ these functions return by compare-and-swap on the record.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from region_failover.domain.checksum import digest, switches_of
 from region_failover.domain.plan import Plan, Policy
 from region_failover.domain.state import Answer, Phase, PlanState, Proposal
 from region_failover.domain.window import opens_at
-
-ID_LENGTH = 16  # hexadecimal digits: 64 bits, short enough to be read out on the telephone
 
 # For so long into the window that it waits for a proposal stands at least: ticks come every minute, and a
 # hold of the moment, or a worker that dies, may cost some of them.
@@ -35,19 +32,16 @@ class Approval(StrEnum):
 
 def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime) -> str:
     """Return the id of a proposal to move this plan, as it is now, from there to there after this epoch."""
-    role = plan.regions.role(target)
-    about = {
-        "plan": plan.name,
-        "epoch": epoch,
-        "from": source,
-        "to": target,
-        "made_at": made_at.isoformat(),
-        "route53": [[r.zone_id, r.name, r.type, r.ttl, *r.values(role)] for r in plan.route53_records],
-        "linode": [[r.domain_id, r.name, r.type, r.ttl_sec, r.target(role)] for r in plan.linode_records],
-        "ssm": [[p.name, *p.regions] for p in plan.ssm_parameters],
-    }
-    text = json.dumps(about, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+    return digest(
+        {
+            "plan": plan.name,
+            "epoch": epoch,
+            "from": source,
+            "to": target,
+            "made_at": made_at.isoformat(),
+            "switches": switches_of(plan),
+        }
+    )
 
 
 def expiry(policy: Policy, now: datetime) -> datetime:

@@ -47,6 +47,10 @@ class Reason(StrEnum):
     NOT_SIMPLE = "not-simple"
     FENCE_AHEAD = "fence-ahead"
     FENCE_FOREIGN = "fence-foreign"
+    UNSAFE_BATCH = "unsafe-batch"
+    TOO_MANY_CHANGES = "too-many-changes"
+    PLAN_CHANGED = "plan-changed"
+    ALREADY_THERE = "already-there"
     # holds of a failover
     ACTIVE_HEALTHY = "active-healthy"
     NOT_CONFIRMED = "not-confirmed"
@@ -88,6 +92,8 @@ LOUD = frozenset(
         Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
         Reason.FENCE_FOREIGN,
+        Reason.UNSAFE_BATCH,
+        Reason.TOO_MANY_CHANGES,
         Reason.FAILOVER_IS_MANUAL,
     }
 )

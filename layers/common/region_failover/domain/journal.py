@@ -54,7 +54,7 @@ class Claim:
 
     `proposal`: the id of the approved one that it carries out; `per_day`: the plan's budget of automatic
     ones, None for no limit; `share`: of a step of a stepwise failback (`Transition.share`), 0 = what is on
-    trial returns.
+    trial returns; `after`: the only epoch that it may follow, None for any.
     """
 
     direction: Direction
@@ -71,13 +71,15 @@ class Claim:
     proposal: str = ""
     per_day: int | None = None
     share: int | None = None
+    after: int | None = None
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
     """Return the state with this transition opened at epoch + 1.
 
     None if one is open, the source is not where the traffic is, the target was not verified just now (I5: a
-    worker may hang between its decision and this), (manual) the request has been answered already, or
+    worker may hang between its decision and this), another epoch has been reached than the one that it was
+    made for, (manual) the request has been answered already, or
     (automatic) it is held back: paused, cooling down, the day's budget spent, the approval that it needs
     gone. The conditions stand here, inside the write, not only in the decision.
     """
@@ -119,7 +121,12 @@ def _goes_on(state: PlanState, request: Claim) -> bool:
 
 
 def _is_at(state: PlanState, request: Claim) -> bool:
-    """Return whether the traffic is where it shall be taken from; for a return, what is on trial."""
+    """Return whether the traffic is where it shall be taken from; for a return, what is on trial.
+
+    Not where the request is for one epoch, and another has been reached: the traffic has come and gone since.
+    """
+    if request.after not in {None, state.epoch}:
+        return False
     if request.share == 0:
         return state.share is not None and state.active == request.target
     return state.active == request.source

@@ -23,6 +23,8 @@ SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days
 
 MOST_STEPS = 10
 
+MOST_CHANGES = 100_000
+
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -47,6 +49,7 @@ def read_policy(table: Table) -> Policy:
         "failback_step_for",
         "failback_window",
         "failback_blackout",
+        "max_changes",
     )
     default = Policy()
     return Policy(
@@ -63,6 +66,7 @@ def read_policy(table: Table) -> Policy:
         failback_step_for=table.duration("failback_step_for", default.failback_step_for, 10 * SECOND, DAY),
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
+        max_changes=table.whole("max_changes", 1, MOST_CHANGES) if "max_changes" in table.values else None,
     )
 
 

@@ -229,6 +229,17 @@ def of_token(expires_at: datetime | None, now: datetime) -> Iterator[Finding]:
         )
 
 
+def of_cap(plan: Plan, changes: int) -> Iterator[Finding]:
+    """Yield that a whole switch of so many changes would be held by the plan's own cap: known beforehand."""
+    cap = plan.policy.max_changes
+    if cap is not None and changes > cap:
+        yield error(
+            "policy max_changes",
+            f"is {cap}, a whole switch makes up to {changes} changes: it would be held (too-many-changes)",
+            "raise it, or take switches out of the plan; `--force` goes over it",
+        )
+
+
 def of_silence(subject: str, why: str) -> Iterator[Finding]:
     """Yield that a check of what others say would say nothing now, and why."""
     if why:

@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import PlanState, Transition
 
 # What the share of a transition says that takes back what is on trial.
 RETURNED = 0
+
+
+class Aimed(Protocol):
+    """What is, or would be, a transition: where to, and with which share."""
+
+    @property
+    def target(self) -> str:
+        """Return the Region that it goes to."""
+        ...
+
+    @property
+    def share(self) -> int | None:
+        """Return how many percent of the traffic are at the primary after it; None: all of it moves."""
+        ...
 
 
 def next_share(steps: Sequence[int], state: PlanState) -> int | None:
@@ -33,7 +48,7 @@ def is_of_before(state: PlanState, at: datetime | None) -> bool:
     return at is not None and state.share_since is not None and at <= state.share_since
 
 
-def aim(plan: Plan, transition: Transition) -> tuple[Role, int | None]:
+def aim(plan: Plan, transition: Aimed) -> tuple[Role, int | None]:
     """Return which role's Region the records of a transition point at, and the share of weighted ones."""
     if transition.share is None:
         return plan.regions.role(transition.target), None

@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from region_failover.domain.checksum import CHECKSUM, LENGTH
 from region_failover.domain.errors import MalformedEvent
+from region_failover.domain.plan import Role
 from region_failover.domain.state import Direction
 from region_failover.domain.verdict import Health, Sample
 
@@ -42,6 +44,7 @@ class Kind(StrEnum):
     SAMPLE_DUE = "sample-due"
     REGION_SAMPLED = "region-sampled"
     CHECK = "check"
+    PLAN = "plan"
     MANUAL = "manual"
 
 
@@ -50,7 +53,8 @@ class Trigger:
     """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own.
 
     `offset`: of a sample that is due, the seconds after its tick; `vantage` and `samples`: of a report, who
-    has looked, and what it saw, by Region.
+    has looked, and what it saw, by Region; `expect`: of a manual request, the checksum of the only plan that
+    it may carry out, None for any; `to`: of a wish to see a plan, where the traffic would go.
     """
 
     kind: Kind
@@ -66,6 +70,8 @@ class Trigger:
     offset: int = 0
     vantage: str = ""
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    expect: str | None = None
+    to: Role | None = None
 
     @property
     def manual(self) -> bool:
@@ -106,6 +112,8 @@ def _read(event: Any, request_id: str) -> Trigger:
         raise MalformedEvent(f"event {request_id}: a JSON object was expected, not {type(event).__name__}")
     if event.get("action") == "check":
         return _check(event, request_id)
+    if event.get("action") == "plan":
+        return _plan(event, request_id)
     if "action" in event:
         return _manual(event, request_id)
     kind = (event.get("source"), event.get("detail-type"))
@@ -285,14 +293,31 @@ def _check(event: Mapping[str, Any], request_id: str) -> Trigger:
     return Trigger(kind=Kind.CHECK, id=request_id, at=None, plan="" if plan == "*" else plan, reason="check")
 
 
+def _plan(event: Mapping[str, Any], request_id: str) -> Trigger:
+    """Read a human's wish to see what a move would do."""
+    plan, to, force = event.get("plan"), event.get("to"), event.get("force", False)
+    roles = [role.value for role in Role]
+    named = isinstance(plan, str) and bool(plan)
+    if set(event) - {"action", "plan", "to", "force"} or not named or to not in roles:
+        raise MalformedEvent(
+            f"plan {request_id}: 'action', 'plan' (a name), 'to' ({' or '.join(roles)}) and 'force'"
+            " (true|false) were expected"
+        )
+    if not isinstance(force, bool):
+        raise MalformedEvent(f"plan {request_id}: 'force': true or false was expected")
+    return Trigger(
+        kind=Kind.PLAN, id=request_id, at=None, plan=str(plan), reason="plan", force=force, to=Role(to)
+    )
+
+
 def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
-    known = {"plan", "action", "reason", "force"}
+    known = {"plan", "action", "reason", "force", "expect"}
     unknown = sorted(set(event) - known)
     plan, reason, force = event.get("plan"), event.get("reason"), event.get("force", False)
     if unknown or not isinstance(plan, str) or not plan or not isinstance(force, bool):
         raise MalformedEvent(
-            f"manual request {request_id}: 'plan' (text), 'action', 'reason' (text) and 'force' (true|false)"
-            f" were expected; unknown keys: {unknown}"
+            f"manual request {request_id}: 'plan' (text), 'action', 'reason' (text), 'force' (true|false) and"
+            f" 'expect' (a plan's checksum) were expected; unknown keys: {unknown}"
         )
     if not isinstance(reason, str) or not reason.strip():
         raise MalformedEvent(f"manual request {request_id}: say why in 'reason': it goes on record")
@@ -304,7 +329,21 @@ def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
         direction=_direction(event.get("action"), request_id),
         reason=reason,
         force=force,
+        expect=_expected(event, request_id),
     )
+
+
+def _expected(event: Mapping[str, Any], request_id: str) -> str | None:
+    """Return the checksum that a request names; an empty one, or a malformed one, is refused: not 'any'."""
+    if "expect" not in event:
+        return None
+    value = event["expect"]
+    if not isinstance(value, str) or not CHECKSUM.fullmatch(value):
+        raise MalformedEvent(
+            f"manual request {request_id}: 'expect' is {value!r}; allowed: a checksum as"
+            f" `region-failover plan` prints it, {LENGTH} digits of 0-9 and a-f; without the key: any"
+        )
+    return value
 
 
 _READERS: dict[tuple[Any, Any], Reader] = {

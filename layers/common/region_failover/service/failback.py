@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from region_failover.domain.decision import Decision, Reason, decide_failback, hold
+from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.journal import may_have_late_writers
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.shares import next_share
 from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Kind, Trigger
@@ -17,12 +18,13 @@ from region_failover.service.failover import carry_out, give_back, no_reason_to_
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.parameters import pay_debts, put_back
+from region_failover.service.plan_ahead import plan_ahead
 from region_failover.service.proposal import follow_proposal
 from region_failover.service.record import Deadline, Summary, ensure_state, send_left_behind
 from region_failover.service.switches import request_linode_again
 from region_failover.service.transition import resume
 
-STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL})
+STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL, Kind.PLAN})
 
 
 def handle_failback(
@@ -47,16 +49,16 @@ def look_after(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
 ) -> Summary:
     """Look after one plan; return what was decided. Paused: no effect but a human's own (I17)."""
+    if trigger.kind is Kind.PLAN:
+        return _plan_ahead(ports, plan, trigger)
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
     state = ensure_state(ports, plan)
     send_left_behind(ports, state)
     if state.transition is not None:
-        frozen = state.paused and not (trigger.manual or state.transition.manual)
-        decision = hold(Reason.PAUSED) if frozen else _go_on(ports, plan, state, deadline)
-        return record(ports, plan, trigger, decision)
-    if not state.paused:
+        return record(ports, plan, trigger, _go_on(ports, plan, state, trigger, deadline))
+    if not state.paused and trigger.expect is None:
         pay_debts(ports, plan, state)
         _undo_late_writes(ports, plan, state)
     if state.active == plan.regions.primary:
@@ -97,8 +99,20 @@ def _undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
         request_linode_again(ports, plan, state)
 
 
-def _go_on(ports: Ports, plan: Plan, state: PlanState, deadline: Deadline) -> Decision:
-    if state.transition is None or state.transition.lease.is_held(ports.clock.now()):
+def _plan_ahead(ports: Ports, plan: Plan, trigger: Trigger) -> Summary:
+    if trigger.to is not Role.PRIMARY:
+        raise MalformedEvent(f"event {trigger.id}: a failback goes to the primary, not to the standby")
+    return plan_ahead(ports, plan, trigger, Direction.FAILBACK, lambda: 0)
+
+
+def _go_on(ports: Ports, plan: Plan, state: PlanState, trigger: Trigger, deadline: Deadline) -> Decision:
+    """Go on with the open transition; not for whoever asks for just one plan, which is another one."""
+    found = state.transition
+    if found is None or trigger.expect is not None:
+        return hold(Reason.IN_PROGRESS)
+    if state.paused and not (trigger.manual or found.manual):
+        return hold(Reason.PAUSED)
+    if found.lease.is_held(ports.clock.now()):
         return hold(Reason.IN_PROGRESS)
     seen, _ = observe(ports, plan)
     return resume(ports, plan, seen, deadline)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from region_failover.domain.batches import Intent
 from region_failover.domain.decision import (
     Decision,
     Reason,
@@ -26,15 +27,18 @@ from region_failover.domain.trigger import Kind, Trigger, is_stale
 from region_failover.domain.verdict import Health, HealthRecord
 from region_failover.ports import Ports
 from region_failover.service.dispatch import for_each_plan, refuse_others
+from region_failover.service.gate import in_the_way
 from region_failover.service.judge import has_settled, raise_alarm, record, situation_of, tell_stuck
 from region_failover.service.observe import Observation, observe, pair
+from region_failover.service.plan_ahead import plan_ahead
+from region_failover.service.preview import intent_of
 from region_failover.service.record import Deadline, Summary, ensure_state
-from region_failover.service.switches import obstacle, plan_steps
+from region_failover.service.switches import plan_steps
 from region_failover.service.transition import open_transition, survey
 
 FLEET_LOOKED_UP_WITHIN = timedelta(seconds=10)
 
-STARTED_BY = frozenset({Kind.ALARM, Kind.REGION_UNHEALTHY, Kind.MANUAL})
+STARTED_BY = frozenset({Kind.ALARM, Kind.REGION_UNHEALTHY, Kind.MANUAL, Kind.PLAN})
 
 
 def handle_failover(
@@ -44,7 +48,7 @@ def handle_failover(
     deadline: Deadline,
     maximum_age: timedelta,
 ) -> list[Summary]:
-    """Judge every plan that a trigger speaks of; return the decisions."""
+    """Judge every plan that a trigger speaks of; return the decisions. A plan that is asked for is shown."""
     refuse_others(triggers, STARTED_BY, "a failover", but_not=Direction.FAILBACK)
     return for_each_plan(
         ports,
@@ -64,6 +68,9 @@ def fail_over(
     maximum_age: timedelta,
 ) -> Summary:
     """Judge one of the stack's plans, and move it if the decision says so; return the decision's summary."""
+    if trigger.kind is Kind.PLAN:
+        fleet = partial(_fleet_percent, ports, plans, plan)
+        return plan_ahead(ports, plan, trigger, Direction.FAILOVER, fleet)
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
@@ -160,10 +167,9 @@ def carry_out(
     """
     detail = ""
     zones = survey(ports, plan) if decision.moves else {}
-    blocked = obstacle(plan, state.epoch, zones) if decision.moves else None
-    if blocked and blocked[0] is Reason.FENCE_AHEAD and _has_moved_on(ports, plan, state):
-        blocked = Reason.LOST_THE_CLAIM, "another worker has moved on since this one looked at the record"
-    if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):  # a human's word
+    intent = intent_of(plan, state, direction, share)
+    blocked = next(in_the_way(ports, plan, state, trigger, intent, zones), None) if decision.moves else None
+    if blocked:
         decision, detail = hold(blocked[0]), blocked[1]
     elif direction is Direction.FAILBACK and decision.moves and not trigger.manual:
         situation = _looked_again(ports, plan, situation)
@@ -173,7 +179,7 @@ def carry_out(
         raise_alarm(ports, plan, decision, seen, detail)  # a failback has time: the next tick looks again
     if not decision.moves:
         return summary
-    request = _request(ports, plan, state, seen, known, trigger, decision, direction, share)
+    request = _request(ports, plan, state, seen, known, trigger, decision, intent)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
 
@@ -189,12 +195,6 @@ def _looked_again(ports: Ports, plan: Plan, situation: Situation) -> Situation:
     return replace(situation, settled=situation.settled and well)
 
 
-def _has_moved_on(ports: Ports, plan: Plan, state: PlanState) -> bool:
-    """Return whether the record is newer than this: then a fence ahead of it is no record restored."""
-    found = ports.store.load_state(plan.name)
-    return found is not None and found.epoch > state.epoch
-
-
 def _request(
     ports: Ports,
     plan: Plan,
@@ -203,27 +203,25 @@ def _request(
     known: HealthRecord,
     trigger: Trigger,
     decision: Decision,
-    direction: Direction,
-    share: int | None,
+    intent: Intent,
 ) -> Claim:
-    source, target = state.active, plan.regions.other(state.active)
-    if share == RETURNED:  # what is on trial at the primary comes back to where the rest is
-        source, target = target, source
+    source, target = intent.source, intent.target
     health = known.regions.get(source)
-    leaving = direction is Direction.FAILOVER
+    leaving = intent.direction is Direction.FAILOVER
     return Claim(
-        direction=direction,
+        direction=intent.direction,
         source=source,
         target=target,
         reason=f"{decision.reason.value}: {trigger.reason}",
         manual=trigger.manual,
         owner=ports.owner,
-        steps=plan_steps(plan, share),
+        steps=plan_steps(plan, intent.share),
         verified_at=seen.at,
         detected_at=health.since if leaving and health and health.health is Health.UNHEALTHY else None,
         loss_s=seen.ages.get(pair(source, target)) if leaving else None,
         request=trigger.id,
         per_day=plan.policy.automatic_per_day,
-        share=share,
+        share=intent.share,
+        after=state.epoch if trigger.expect is not None else None,
         proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )

@@ -69,13 +69,21 @@ def observe(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
 def remember(ports: Ports, plan: Plan, observation: Observation) -> HealthRecord:
     """Add a round to the plan's health record; raise StateUnavailable where the table is out of reach."""
 
-    def with_round(known: HealthRecord) -> HealthRecord:
-        samples = observation.samples.values()
-        lags = observation.lags if observation.full else None
-        following = add_round(known, samples, lags, plan.sampling.window, ports.clock.now())
-        return mark(following, samples, plan)
+    return update_health(ports, plan, lambda known: _with_round(ports, plan, known, observation))
 
-    return update_health(ports, plan, with_round)
+
+def _with_round(ports: Ports, plan: Plan, known: HealthRecord, observation: Observation) -> HealthRecord:
+    samples = observation.samples.values()
+    lags = observation.lags if observation.full else None
+    following = add_round(known, samples, lags, plan.sampling.window, ports.clock.now())
+    return mark(following, samples, plan)
+
+
+def look_aside(ports: Ports, plan: Plan) -> tuple[Observation, HealthRecord]:
+    """Return a round and what would be known with it; the round stays out of the record."""
+    observation = look(ports, plan)
+    known = ports.store.load_health(plan.name) or HealthRecord(plan.name)
+    return observation, _with_round(ports, plan, known, observation)
 
 
 def update_health(

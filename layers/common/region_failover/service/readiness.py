@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
+from region_failover.domain.batches import count_of_all
 from region_failover.domain.errors import (
     ConfigurationError,
     MalformedEvent,
@@ -25,6 +26,7 @@ from region_failover.domain.readiness import (
     Table,
     not_looked_at,
     of_alarms,
+    of_cap,
     of_clocks,
     of_denied,
     of_limits,
@@ -44,6 +46,7 @@ from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.checks import told_checks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.record import Deadline, Summary, load_state, tell
+from region_failover.service.switches import plan_steps
 
 READINESS_CHECKED = "Readiness Checked"
 
@@ -150,7 +153,7 @@ def _tell(ports: Ports, plan: Plan, findings: Sequence[Finding]) -> None:
 
 def look_at(ports: Ports, inventory: Inventory, plan: Plan) -> list[Finding]:
     """Return everything found; all looks at the same time."""
-    findings: list[Finding] = []
+    findings: list[Finding] = list(of_cap(plan, count_of_all(plan, plan_steps(plan))))
     state: PlanState | None = None
     try:
         state = load_state(ports, plan)

@@ -82,10 +82,7 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     if state is not None:
         return state
     zones = _read_zones(ports, plan)
-    ours = [f for f in (zone.read_fence() for zone in zones.values()) if f and f.plan == plan.name]
-    newest = max(ours, key=lambda fence: fence.epoch, default=None)
-    active = newest.active if newest and newest.active in tuple(plan.regions) else _pointed_at(plan, zones)
-    fresh = initial_state(plan.name, newest.epoch if newest else 0, active)
+    fresh = _state_from(plan, zones)
     ports.store.save_state(replace(fresh, version=1), 0)
     for zone_id, zone in zones.items():
         if zone.fence is None:
@@ -94,6 +91,18 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     if found is None:
         raise StateUnavailable(f"the state of plan {plan.name} was written and is not there")
     return found
+
+
+def state_or_what_it_would_be(ports: Ports, plan: Plan) -> PlanState:
+    """Return the plan's state, or where there is none what `ensure_state` would make; write nothing."""
+    return load_state(ports, plan) or _state_from(plan, _read_zones(ports, plan))
+
+
+def _state_from(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> PlanState:
+    ours = [f for f in (zone.read_fence() for zone in zones.values()) if f and f.plan == plan.name]
+    newest = max(ours, key=lambda fence: fence.epoch, default=None)
+    active = newest.active if newest and newest.active in tuple(plan.regions) else _pointed_at(plan, zones)
+    return initial_state(plan.name, newest.epoch if newest else 0, active)
 
 
 def load_state(ports: Ports, plan: Plan) -> PlanState | None:

@@ -50,10 +50,14 @@ from region_failover.service.switches import (
 
 def survey(ports: Ports, plan: Plan) -> dict[str, ZoneSnapshot]:
     """Return what is in each zone; a zone that cannot be read now is absent and read again by its step."""
+    return {z: found for z, found in read_zones(ports, plan).items() if isinstance(found, ZoneSnapshot)}
+
+
+def read_zones(ports: Ports, plan: Plan) -> dict[str, ZoneSnapshot | Exception]:
+    """Return what is in each zone, or why it cannot be read now."""
     zones = list(plan.zones())
     calls = [lambda zone=zone: read_zone(ports, plan, zone) for zone in zones]
-    answers = ports.together(calls, timedelta(seconds=8))
-    return {zone: a for zone, a in zip(zones, answers, strict=True) if isinstance(a, ZoneSnapshot)}
+    return dict(zip(zones, ports.together(calls, timedelta(seconds=8)), strict=True))
 
 
 def open_transition(
