@@ -43,6 +43,15 @@ class Kind(StrEnum):
     REGION_SAMPLED = "region-sampled"
     CHECK = "check"
     MANUAL = "manual"
+    RESTORE = "restore"
+    ADOPT = "adopt"
+
+
+# What a human may choose where somebody has changed what we wrote; no move of traffic.
+CHOICES = frozenset({Kind.RESTORE, Kind.ADOPT})
+
+# What a human may ask of the functions that move traffic.
+ACTIONS = (*(direction.value for direction in Direction), *sorted(kind.value for kind in CHOICES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class Trigger:
     """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own.
 
     `offset`: of a sample that is due, the seconds after its tick; `vantage` and `samples`: of a report, who
-    has looked, and what it saw, by Region.
+    has looked, and what it saw, by Region; `expect`: of a choice, the checksum of what it is about, '' for
+    whatever stands there; `by`: who says that they ask.
     """
 
     kind: Kind
@@ -66,6 +76,8 @@ class Trigger:
     offset: int = 0
     vantage: str = ""
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    expect: str = ""
+    by: str = ""
 
     @property
     def manual(self) -> bool:
@@ -106,6 +118,8 @@ def _read(event: Any, request_id: str) -> Trigger:
         raise MalformedEvent(f"event {request_id}: a JSON object was expected, not {type(event).__name__}")
     if event.get("action") == "check":
         return _check(event, request_id)
+    if event.get("action") in (Kind.RESTORE.value, Kind.ADOPT.value):
+        return _choice(event, request_id)
     if "action" in event:
         return _manual(event, request_id)
     kind = (event.get("source"), event.get("detail-type"))
@@ -285,6 +299,38 @@ def _check(event: Mapping[str, Any], request_id: str) -> Trigger:
     return Trigger(kind=Kind.CHECK, id=request_id, at=None, plan="" if plan == "*" else plan, reason="check")
 
 
+_CHECKSUM = re.compile(r"[0-9a-f]{16}")
+
+
+def _choice(event: Mapping[str, Any], request_id: str) -> Trigger:
+    """Read what a human chooses where somebody has changed what we wrote; nothing in it is guessed."""
+    unknown = sorted(set(event) - {"action", "plan", "reason", "by", "expect"})
+    if unknown:
+        raise MalformedEvent(f"{event['action']} {request_id}: unknown keys: {unknown}")
+    texts = {key: event.get(key) for key in ("plan", "reason", "by")}
+    wrong = sorted(k for k, text in texts.items() if not isinstance(text, str) or not text.strip())
+    if wrong:
+        raise MalformedEvent(
+            f"{event['action']} {request_id}: 'plan', 'reason' and 'by' (who asks) were expected, each a text"
+            f" that goes on record; missing or no text: {wrong}"
+        )
+    expect = event.get("expect", None)
+    if "expect" in event and not (isinstance(expect, str) and _CHECKSUM.fullmatch(expect)):
+        raise MalformedEvent(
+            f"{event['action']} {request_id}: 'expect' is {expect!r}; allowed are the 16 hexadecimal digits"
+            " that the notification and `region-failover status` show, or no 'expect' at all"
+        )
+    return Trigger(
+        kind=Kind(event["action"]),
+        id=request_id,
+        at=None,
+        plan=str(texts["plan"]),
+        reason=str(texts["reason"]),
+        expect=expect or "",
+        by=str(texts["by"]),
+    )
+
+
 def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
     known = {"plan", "action", "reason", "force"}
     unknown = sorted(set(event) - known)
@@ -296,6 +342,10 @@ def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
         )
     if not isinstance(reason, str) or not reason.strip():
         raise MalformedEvent(f"manual request {request_id}: say why in 'reason': it goes on record")
+    if event["action"] not in ACTIONS:
+        raise MalformedEvent(
+            f"manual request {request_id}: 'action' is {event['action']!r}; allowed are {list(ACTIONS)}"
+        )
     return Trigger(
         kind=Kind.MANUAL,
         id=request_id,
