@@ -70,7 +70,8 @@ class FenceOfItsEpoch(Rule):
     wrote and the batch did not touch). Its epoch is not below that of the fence that it deletes: so it never
     goes down in a zone, unless a human makes it. The first fence, put alone where none was, says what a
     stored record said. A batch that changes something is never of an epoch below the record's; one that
-    changes nothing may come late.
+    changes nothing may come late. What gives a plan at rest its own answers back belongs to no claim: the
+    fence that it keeps says that nothing has moved there since.
     """
 
     invariant = "I2"
@@ -91,11 +92,11 @@ class FenceOfItsEpoch(Rule):
 
     def accepted(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch."""
-        text = self._problem(batch)
+        text = self._problem(batch, worker)
         if text:
             self.blame(entry, f"{worker.name}'s batch in zone {batch.zone_id} {text}")
 
-    def _problem(self, batch: Batch) -> str:
+    def _problem(self, batch: Batch, worker: Worker) -> str:
         plan, fence = self.facts.plan, batch.fence
         if batch.odd:
             return f"is no compare-and-swap: {', '.join(batch.odd)}"
@@ -107,7 +108,8 @@ class FenceOfItsEpoch(Rule):
         older = read_fence(there[1]) if there else None
         if older and older.plan == plan.name and fence.epoch < older.epoch:
             return f"is of epoch {fence.epoch}, after one of epoch {older.epoch}"
-        if batch.starts_a_fence and (fence.epoch, fence.active) in self.said:
+        first = batch.starts_a_fence and (fence.epoch, fence.active) in self.said
+        if first or self.facts.writes_back(worker, batch):
             return ""
         return self._problem_with_claim(batch, fence.epoch, fence.active)
 
@@ -257,7 +259,8 @@ class LeaseHeld(Rule):
     lease lasts, clocks' errors allowed for. `linode_dns` goes by its own claim of the step. Not bound to a
     lease: the first fence, where there is no transition; what is owed (steady, still owed, to the active
     Region); the correction of one's own write after a newer epoch was seen; for a while after a move, on a
-    steady record, what points at the active Region: it puts back what a late writer has written.
+    steady record, what points at the active Region: it puts back what a late writer has written; on a steady
+    record, what gives the plan its own answers back (`Facts.writes_back`).
     """
 
     invariant = "I4"
@@ -265,6 +268,8 @@ class LeaseHeld(Rule):
     def submitting(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch that is asked for."""
         if batch.starts_a_fence and not (worker.seen and worker.seen.transition):
+            return
+        if self.facts.writes_back(worker, batch):
             return
         epoch = batch.fence.epoch if batch.fence else None
         text = self._problem(entry, worker, epoch)
@@ -279,6 +284,8 @@ class LeaseHeld(Rule):
         if seen and seen.transition is None and seen.owes(*key) and entry["value"] == seen.active:
             return
         if self.facts.puts_back(worker, entry, entry["value"]):
+            return
+        if self.facts.gives_back(worker, entry["value"]):
             return
         text = self._problem(entry, worker, None)
         if text:

@@ -193,6 +193,7 @@ class Worker:
         self.wrote: dict[tuple[str, str], int] = {}  # epoch of its last write, by (Region, parameter)
         self.found: dict[tuple[int, int], tuple[int, str, str]] = {}  # Linode's (domain, id) -> the plan's
         self.leased_at: dict[int, float] = {}  # true time of its own lease, by epoch
+        self.asked = False  # whether it has noted a human's request as answered, and opened nothing for it
         self.step_epoch: int | None = None  # the newest epoch whose Linode step it claimed
         self.errors: list[tuple[str, str]] = []  # (operation, type) of what failed
 
@@ -266,6 +267,35 @@ class Facts:
         self.claims: dict[int, Transition] = {}
         self.change_ids: dict[str, tuple[str, int]] = {}  # Route 53's id -> (zone, epoch)
         self.health: list[Entry] = []  # accepted saves of the health record
+
+    def rests_for(self, worker: Worker) -> Record | None:
+        """Return the record that a worker last saw, if the plan rests there with all of its traffic at one
+        Region."""
+        seen = worker.seen
+        if seen is None or seen.transition or seen.phase != "steady" or seen.share is not None:
+            return None
+        return seen
+
+    def writes_back(self, worker: Worker, batch: Batch) -> bool:
+        """Return whether a batch gives a plan at rest its own answers back, and moves nothing.
+
+        Its fence names the active Region, is not ahead of the record, and each answer that it creates is that
+        Region's. By itself a worker only creates what is not there (`keeps_the_fence`), and never in a pause;
+        what a human has asked for may replace what stands there.
+        """
+        seen, fence = self.rests_for(worker), batch.fence
+        if seen is None or fence is None or (fence.plan, fence.active) != (self.plan.name, seen.active):
+            return False
+        if fence.epoch > seen.epoch or not (worker.asked or (batch.keeps_the_fence and not seen.paused)):
+            return False
+        planned = self.plan.records.get(batch.zone_id, {})
+        created = {key: content for key, content in batch.creates.items() if key != batch.fence_key}
+        return all(key in planned and planned[key].at(seen.active, None) == created[key] for key in created)
+
+    def gives_back(self, worker: Worker, value: str) -> bool:
+        """Return whether a human has asked for a parameter to name the active Region of a plan at rest."""
+        seen = self.rests_for(worker)
+        return worker.asked and seen is not None and seen.active == value
 
     def apply_batch(self, batch: Batch, change_id: str) -> None:
         """Change the zone as Route 53 did."""

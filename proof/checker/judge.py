@@ -219,6 +219,8 @@ class Judge:
         ended = read_transition(entry["ended"]) if entry.get("ended") else None
         save = Save(entry, self._call_of(entry), worker, facts.record, read_record(entry["record"]), ended)
         self._tell("saved", save)
+        noted = save.before is not None and save.before.requests != save.after.requests
+        worker.asked = worker.asked or (noted and not save.opened)
         facts.record, facts.begun = save.after, True
         if save.opened:
             facts.claims[save.opened.epoch] = save.opened

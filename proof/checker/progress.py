@@ -166,7 +166,8 @@ class NoWayBack(Rule):
 class OneEffect(Rule):
     """I20: one event, one effect.
 
-    In each zone at most one accepted batch of an epoch changes an answer. An event (its id and time; for a
+    In each zone at most one accepted batch of an epoch changes an answer, but for what gives a plan at rest
+    its own answers back. An event (its id and time; for a
     human's request the id that the claim must add to the record) opens one transition, unless that one was
     stopped before it began. A worker begun by an event older than its maximum age (clocks' errors allowed
     for) claims and changes nothing.
@@ -182,7 +183,7 @@ class OneEffect(Rule):
 
     def accepted(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch."""
-        if not batch.changes_an_answer or batch.fence is None:
+        if not batch.changes_an_answer or batch.fence is None or self.facts.writes_back(worker, batch):
             return
         what = (batch.zone_id, batch.fence.epoch)
         if what in self.changed:

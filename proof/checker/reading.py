@@ -320,6 +320,12 @@ class Batch:
         return not self.deletes and self.fence is not None and set(self.creates) == {self.fence_key}
 
     @property
+    def keeps_the_fence(self) -> bool:
+        """Return whether the fence is deleted and created as it is, and nothing else is deleted."""
+        key = self.fence_key
+        return key is not None and set(self.deletes) == {key} and self.deletes[key] == self.creates.get(key)
+
+    @property
     def reasserts(self) -> bool:
         """Return whether it deletes and creates the same, which changes nothing and proves what is there."""
         return self.deletes == self.creates

@@ -127,7 +127,7 @@ class PausedMeansNoEffects(Rule):
     """I17: no effect of an automatic transition, and no debt paid, by a worker that last saw a pause.
 
     Nor is an automatic transition opened on a paused record. Correcting one's own outdated write is no new
-    effect, and a human's own transition goes on.
+    effect, and a human's own transition goes on; so does what a human asks to be written back.
     """
 
     invariant = "I17"
@@ -155,6 +155,8 @@ class PausedMeansNoEffects(Rule):
 
     def _judge(self, entry: Entry, worker: Worker, what: str) -> None:
         seen = worker.seen
+        if worker.asked and seen and seen.transition is None:
+            return
         if seen and seen.paused and not (seen.transition and seen.transition.manual):
             self.blame(entry, f"{worker.name} {what}, although the record that it last saw is paused")
 

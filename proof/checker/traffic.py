@@ -243,7 +243,8 @@ class AsTheSnapshotSaw(Rule):
     batch deletes is as `before` has it, one that it only creates is absent there. A batch that deletes and
     creates the same needs no snapshot if all of it is the plan's: it proves what is there. A zone's snapshot
     may be taken again while no batch of the epoch has been accepted there, if what it saw is the plan's
-    alone: answers of the plan (or none), and no fence but the plan's own of an older epoch.
+    alone: answers of the plan (or none), and no fence but the plan's own of an older epoch. What gives a plan
+    at rest its own answers back has no step: it deletes the fence alone, or what a human has said to replace.
     """
 
     invariant = "I9"
@@ -251,6 +252,8 @@ class AsTheSnapshotSaw(Rule):
     def submitting(self, entry: Entry, worker: Worker, batch: Batch) -> None:
         """Judge a batch that is asked for."""
         if batch.reasserts or (batch.starts_a_fence and not (worker.seen and worker.seen.transition)):
+            return
+        if self.facts.writes_back(worker, batch):
             return
         found = worker.seen.transition if worker.seen else None
         step = found.step("route53", batch.zone_id) if found else None

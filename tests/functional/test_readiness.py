@@ -14,11 +14,12 @@ from region_failover.domain.errors import MalformedEvent, RemoteFailure
 from region_failover.domain.plan import AlarmCheck, NodeBalancer, NodeBalancerCheck, Plan
 from region_failover.domain.readiness import Table
 from region_failover.domain.reports import Alarm, Nodes
+from region_failover.domain.state import Phase
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import read_triggers
 from region_failover.service.readiness import READINESS_CHECKED, handle_readiness
 from region_failover.service.record import Deadline
-from tests.fakes import DENIED, EAST, NOON, TIMED_OUT, WEST, World
+from tests.fakes import DENIED, EAST, NOON, PARAMETER, TIMED_OUT, WEST, World
 
 
 @dataclass
@@ -116,10 +117,10 @@ def test_an_error_is_told_once_and_again_when_it_is_another(account: Account) ->
     account.check()
     assert len(account.notifier.about("is not ready")) == 1
     account.inventory.missing = []
-    account.linode.records[123456].clear()
+    account.edit_state(phase=Phase.NEEDS_OPERATOR)
     account.check()
     assert len(account.notifier.about("is not ready")) == 2
-    assert "Linode record app A" in account.notifier.sent[-1][1]
+    assert "the last transition was halted" in account.notifier.sent[-1][1]
 
 
 def test_warnings_are_counted_and_not_told(account: Account) -> None:
@@ -176,6 +177,42 @@ def test_a_human_may_ask_for_one_plan_or_all(account: Account) -> None:
             account.check(wrong)
     with pytest.raises(MalformedEvent, match="does not start readiness"):
         account.check(account.alarm())
+
+
+def test_what_has_drifted_is_told_as_drift_and_found_all_the_same(account: Account) -> None:
+    account.linode.records[123456].clear()
+    account.parameters.values.pop((EAST, PARAMETER))
+    account.tick()  # what the failback function may read, readiness leaves to it
+    found = account.check()
+    assert problems(found) == [
+        ("error", "Linode record app A in domain 123456"),
+        ("error", f"parameter {PARAMETER} in {EAST}"),
+    ]
+    assert account.notifier.about("is not ready") == []
+    assert len(account.notifier.about("misses something that it switches")) == 2
+    assert [one.subject for one in account.state.drift] == [
+        "linode 123456 app A",
+        f"ssm {EAST} {PARAMETER}",
+    ]
+
+
+def test_each_record_at_linode_is_asked_for_once(account: Account) -> None:
+    """Linode's limit is 200 collections a minute, for all of a customer's tools."""
+    account.faults.calls.clear()
+    account.check()
+    assert account.faults.calls.count("linode.find") == 1
+
+
+def test_linode_out_of_reach_is_no_drift_and_ends_none(account: Account) -> None:
+    account.linode.failure = TIMED_OUT
+    account.check()
+    assert account.state.drift == ()
+    account.linode.failure = None
+    account.linode.records[123456].clear()
+    account.check()
+    account.linode.failure = TIMED_OUT
+    account.check()
+    assert [one.subject for one in account.state.drift] == ["linode 123456 app A"]
 
 
 def test_plans_without_linode_ask_nothing_of_linode(account: Account) -> None:

@@ -616,6 +616,8 @@ STARTS = {
     "schedule.json": set(),  # schedules have targets, no pattern
     "manual-failover.json": set(),  # invoked directly
     "manual-failback.json": set(),
+    "manual-restore.json": set(),
+    "manual-adopt.json": set(),
     "operator-approve.json": set(),
     "operator-pause.json": set(),
     "operator-status.json": set(),

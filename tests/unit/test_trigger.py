@@ -221,6 +221,13 @@ MALFORMED = [
     ("plan of no plan", spoiled("plan-to-standby", "plan", ""), "request-1"),
     ("plan with a text force", spoiled("plan-to-standby", "force", "true"), "request-1"),
     ("plan with an unknown key", spoiled("plan-to-standby", "reason", "why"), "request-1"),
+    ("restore of everything", spoiled("manual-restore", "plan", ""), "request-1"),
+    ("restore by nobody", spoiled("manual-restore", "by"), "request-1"),
+    ("restore of what a number says", spoiled("manual-restore", "expect", 1234567890123456), "request-1"),
+    ("restore of nothing in particular", {**event("manual-restore"), "expect": None}, "request-1"),
+    ("restore of a part of a checksum", spoiled("manual-restore", "expect", "0123456789abcde"), "request-1"),
+    ("restore of a checksum and more", spoiled("manual-restore", "expect", "0123456789abcdef\n"), "request-1"),
+    ("adopt without a reason", spoiled("manual-adopt", "reason"), "request-1"),
 ]  # fmt: skip
 
 
@@ -231,6 +238,7 @@ def test_what_is_no_event_of_ours_is_refused_with_its_id(found: Any, event_id: s
     assert event_id in str(caught.value)
 
 
+CHOICE = {"action": "restore", "plan": "orders", "reason": "it was a mistake", "by": "mia"}
 WORDS = [
     ("text", "event request-1: a JSON object was expected, not str"),
     (
@@ -250,7 +258,18 @@ WORDS = [
     ),
     (
         {"action": "restart", "plan": "orders", "reason": "why"},
-        "event request-1: 'restart' is no direction; known are ['failover', 'failback']",
+        "manual request request-1: 'action' is 'restart'; allowed are ['failover', 'failback', 'adopt', 'restore']",
+    ),
+    (
+        {**CHOICE, "expect": ""},
+        "restore request-1: 'expect' is ''; allowed are the 16 hexadecimal digits that the notification and"
+        " `region-failover status` show, or no 'expect' at all",
+    ),
+    ({**CHOICE, "force": True}, "restore request-1: unknown keys: ['force']"),
+    (
+        {"action": "adopt", "plan": "orders", "reason": " "},
+        "adopt request-1: 'plan', 'reason' and 'by' (who asks) were expected, each a text that goes on record;"
+        " missing or no text: ['by', 'reason']",
     ),
     (
         {"action": "failover", "plan": "orders", "reason": "why", "to": "x", "from": "y"},
@@ -279,6 +298,16 @@ def eventbridge(source: str, detail_type: str, detail: Any = None) -> dict[str, 
 
 
 READ = [
+    (
+        {**CHOICE, "expect": "0123456789abcdef"},
+        Trigger(
+            Kind.RESTORE, "request-1", None, "orders", reason="it was a mistake", expect="0123456789abcdef", by="mia"
+        ),
+    ),
+    (
+        {**CHOICE, "action": "adopt"},
+        Trigger(Kind.ADOPT, "request-1", None, "orders", reason="it was a mistake", by="mia"),
+    ),
     (
         eventbridge("aws.cloudwatch", "CloudWatch Alarm State Change", {"alarmName": "a", "state": {"value": "ALARM"}}),
         Trigger(Kind.ALARM, "e1", AT, reason="alarm a"),
@@ -313,7 +342,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = ("id", "source", "detail-type", "time", "detail", "plan", "action", "reason", "force")
+KEYS = ("id", "source", "detail-type", "time", "detail", "plan", "action", "reason", "force", "by", "expect")
 
 
 @given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON))

@@ -14,6 +14,7 @@ from typing import Any
 from region_failover.domain.approval import Approval
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
+from region_failover.domain.drifted import Drifted, DriftKind
 from region_failover.domain.state import (
     Answer,
     Direction,
@@ -69,6 +70,8 @@ def load_state(text: str) -> PlanState:
             "proposal": _proposal(found.get("proposal")),
             "unreplicated": _unreplicated(found.get("unreplicated")),
             "share_since": _time(found.get("share_since")),
+            "drift": tuple(_drifted(one) for one in found.get("drift", ())),
+            "repairs": tuple(map(datetime.fromisoformat, found.get("repairs", ()))),
         }
     )
 
@@ -180,6 +183,11 @@ def _proposal(found: dict[str, Any] | str | None) -> Proposal | None:
 
 def _notice(found: dict[str, Any]) -> Notice:
     return Notice(**{**_known(Notice, found), "at": datetime.fromisoformat(found["at"])})
+
+
+def _drifted(found: dict[str, Any]) -> Drifted:
+    since = datetime.fromisoformat(found["since"])
+    return Drifted(**{**_known(Drifted, found), "kind": DriftKind(found["kind"]), "since": since})
 
 
 def _region_health(found: dict[str, Any]) -> RegionHealth:

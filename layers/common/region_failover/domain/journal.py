@@ -43,6 +43,7 @@ from region_failover.domain.state import (
 # item): then nothing could be saved, and nothing could move. The newest notices are kept.
 OUTBOX_KEPT = 50
 LONGEST_TEXT = 2000
+LONGEST_CHANGE = 400
 
 # Lambda delivers a request again for up to six hours; humans do not ask that often.
 REQUESTS_KEPT = 20
@@ -317,8 +318,18 @@ def complete(
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
         owed=_owed_after(state, found),
+        drift=(),  # it was compared with another Region's answer
+        last_change=_told_change(ended),
     )
     return steady, ended
+
+
+def _told_change(ended: Transition) -> str:
+    """Return in words what a transition changed, for whoever wonders later what of it was ours."""
+    changes = ", ".join(f"zone {step.subject} {step.change_id}" for step in ended.steps if step.change_id)
+    at = f"{ended.ended_at:%Y-%m-%d %H:%M:%S} UTC" if ended.ended_at else "now"
+    what = f"{ended.direction.value} to {ended.target}, epoch {ended.epoch}, complete at {at}"
+    return shortened(f"{what}; changes: {changes or 'none at Route 53'}", LONGEST_CHANGE)
 
 
 def _owed_after(state: PlanState, ended: Transition) -> tuple[Step, ...]:

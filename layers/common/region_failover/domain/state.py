@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from region_failover.domain.drifted import Drifted
+
 # How long a claim lasts without renewal. Longer than any function's timeout plus margin (a test of the
 # template holds that): whoever finds a lease expired knows that its worker has ended.
 LEASE = timedelta(seconds=120)
@@ -210,7 +212,8 @@ class PlanState:
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last whole move still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
-    when the last transition was completed.
+    when the last transition was completed; `drift`: what is not as we left it (`domain/drift.py`); `repairs`:
+    when empty answers were written back lately; `last_change`: in words, what we changed last.
     """
 
     plan: str
@@ -232,6 +235,9 @@ class PlanState:
     unreplicated: Unreplicated | None = None
     share: int | None = None
     share_since: datetime | None = None
+    drift: tuple[Drifted, ...] = ()
+    repairs: tuple[datetime, ...] = ()
+    last_change: str = ""
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

@@ -46,6 +46,15 @@ class Kind(StrEnum):
     CHECK = "check"
     PLAN = "plan"
     MANUAL = "manual"
+    RESTORE = "restore"
+    ADOPT = "adopt"
+
+
+# What a human may choose where somebody has changed what we wrote; no move of traffic.
+CHOICES = frozenset({Kind.RESTORE, Kind.ADOPT})
+
+# What a human may ask of the functions that move traffic.
+ACTIONS = (*(direction.value for direction in Direction), *sorted(kind.value for kind in CHOICES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,9 @@ class Trigger:
     """One reason to look. `plan` '' means every plan; `at` None where the event has no time of its own.
 
     `offset`: of a sample that is due, the seconds after its tick; `vantage` and `samples`: of a report, who
-    has looked, and what it saw, by Region; `expect`: of a manual request, the checksum of the only plan that
-    it may carry out, None for any; `to`: of a wish to see a plan, where the traffic would go.
+    has looked, and what it saw, by Region; `expect`: the checksum of the only plan that a manual request may
+    carry out, or of what a choice is about, None for any; `to`: of a wish to see a plan, where the traffic
+    would go; `by`: who says that they ask.
     """
 
     kind: Kind
@@ -72,6 +82,7 @@ class Trigger:
     samples: Mapping[str, Sample] = field(default_factory=dict)
     expect: str | None = None
     to: Role | None = None
+    by: str = ""
 
     @property
     def manual(self) -> bool:
@@ -114,6 +125,8 @@ def _read(event: Any, request_id: str) -> Trigger:
         return _check(event, request_id)
     if event.get("action") == "plan":
         return _plan(event, request_id)
+    if event.get("action") in (Kind.RESTORE.value, Kind.ADOPT.value):
+        return _choice(event, request_id)
     if "action" in event:
         return _manual(event, request_id)
     kind = (event.get("source"), event.get("detail-type"))
@@ -310,6 +323,29 @@ def _plan(event: Mapping[str, Any], request_id: str) -> Trigger:
     )
 
 
+def _choice(event: Mapping[str, Any], request_id: str) -> Trigger:
+    """Read what a human chooses where somebody has changed what we wrote; nothing in it is guessed."""
+    unknown = sorted(set(event) - {"action", "plan", "reason", "by", "expect"})
+    if unknown:
+        raise MalformedEvent(f"{event['action']} {request_id}: unknown keys: {unknown}")
+    texts = {key: event.get(key) for key in ("plan", "reason", "by")}
+    wrong = sorted(k for k, text in texts.items() if not isinstance(text, str) or not text.strip())
+    if wrong:
+        raise MalformedEvent(
+            f"{event['action']} {request_id}: 'plan', 'reason' and 'by' (who asks) were expected, each a text"
+            f" that goes on record; missing or no text: {wrong}"
+        )
+    return Trigger(
+        kind=Kind(event["action"]),
+        id=request_id,
+        at=None,
+        plan=str(texts["plan"]),
+        reason=str(texts["reason"]),
+        expect=_expected(event, request_id),
+        by=str(texts["by"]),
+    )
+
+
 def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
     known = {"plan", "action", "reason", "force", "expect"}
     unknown = sorted(set(event) - known)
@@ -321,6 +357,10 @@ def _manual(event: Mapping[str, Any], request_id: str) -> Trigger:
         )
     if not isinstance(reason, str) or not reason.strip():
         raise MalformedEvent(f"manual request {request_id}: say why in 'reason': it goes on record")
+    if event["action"] not in ACTIONS:
+        raise MalformedEvent(
+            f"manual request {request_id}: 'action' is {event['action']!r}; allowed are {list(ACTIONS)}"
+        )
     return Trigger(
         kind=Kind.MANUAL,
         id=request_id,
@@ -340,8 +380,9 @@ def _expected(event: Mapping[str, Any], request_id: str) -> str | None:
     value = event["expect"]
     if not isinstance(value, str) or not CHECKSUM.fullmatch(value):
         raise MalformedEvent(
-            f"manual request {request_id}: 'expect' is {value!r}; allowed: a checksum as"
-            f" `region-failover plan` prints it, {LENGTH} digits of 0-9 and a-f; without the key: any"
+            f"{event['action']} {request_id}: 'expect' is {value!r}; allowed: a checksum, {LENGTH} digits of 0-9"
+            " and a-f, as `region-failover plan` prints that of a move, and the notification and"
+            " `region-failover status` that of a drift; without the key: any"
         )
     return value
 

@@ -11,7 +11,7 @@ from region_failover.domain.errors import MalformedEvent
 from region_failover.domain.journal import remember_request
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import Direction
-from region_failover.domain.trigger import Kind, Trigger
+from region_failover.domain.trigger import CHOICES, Kind, Trigger
 from region_failover.ports import Eyes, Ports
 from region_failover.service.record import Deadline, Summary, change
 
@@ -24,7 +24,8 @@ def refuse_others(
     """Raise MalformedEvent where a trigger's kind, or the direction it asks for, does not start this."""
     for trigger in triggers:
         if trigger.kind not in starts or (but_not is not None and trigger.direction is but_not):
-            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start {what}")
+            where = "; send it to the failback function" if trigger.kind in CHOICES else ""
+            raise MalformedEvent(f"event {trigger.id}: {trigger.kind.value} does not start {what}{where}")
 
 
 def for_each_plan(

@@ -11,9 +11,11 @@ from region_failover.domain.journal import may_have_late_writers
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.shares import next_share
 from region_failover.domain.state import Direction, PlanState
-from region_failover.domain.trigger import Kind, Trigger
+from region_failover.domain.trigger import CHOICES, Kind, Trigger
 from region_failover.ports import Ports
+from region_failover.service.choice import choose
 from region_failover.service.dispatch import for_each_plan, refuse_others
+from region_failover.service.drift import watch_for_drift
 from region_failover.service.failover import carry_out, give_back, no_reason_to_look
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
@@ -24,7 +26,7 @@ from region_failover.service.record import Deadline, Summary, ensure_state, send
 from region_failover.service.switches import request_linode_again
 from region_failover.service.transition import resume
 
-STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL, Kind.PLAN})
+STARTED_BY = frozenset({Kind.SCHEDULE, Kind.MANUAL, Kind.PLAN, *CHOICES})
 
 
 def handle_failback(
@@ -48,12 +50,23 @@ def handle_failback(
 def look_after(
     ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline, maximum_age: timedelta
 ) -> Summary:
-    """Look after one plan; return what was decided. Paused: no effect but a human's own (I17)."""
+    """Look after one plan; return what was decided. Paused: no effect but a human's own (I17).
+
+    Whether somebody has changed the switches is looked at last, so that it delays nothing.
+    """
     if trigger.kind is Kind.PLAN:
         return _plan_ahead(ports, plan, trigger)
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
+    if trigger.kind in CHOICES:
+        return choose(ports, plan, trigger, deadline)
+    summary = _move_or_finish(ports, plan, trigger, deadline)
+    watch_for_drift(ports, plan, trigger, deadline)
+    return summary
+
+
+def _move_or_finish(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> Summary:
     state = ensure_state(ports, plan)
     send_left_behind(ports, state)
     if state.transition is not None:

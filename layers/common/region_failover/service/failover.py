@@ -18,6 +18,7 @@ from region_failover.domain.decision import (
     hold,
     is_stuck,
 )
+from region_failover.domain.drift import is_frozen
 from region_failover.domain.fleet import LEAST, percent_of, wants_to_move
 from region_failover.domain.journal import Claim
 from region_failover.domain.plan import Plan
@@ -175,13 +176,19 @@ def carry_out(
         situation = _looked_again(ports, plan, situation)
         decision = decide_failback(situation, plan.policy)
     summary = record(ports, plan, trigger, decision, situation, seen, detail)
-    if direction is Direction.FAILOVER or decision.reason is not Reason.TARGET_NOT_VERIFIED:
-        raise_alarm(ports, plan, decision, seen, detail)  # a failback has time: the next tick looks again
+    if direction is Direction.FAILOVER or not _can_wait(decision, state):
+        raise_alarm(ports, plan, decision, seen, detail)
     if not decision.moves:
         return summary
     request = _request(ports, plan, state, seen, known, trigger, decision, intent)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
+
+
+def _can_wait(decision: Decision, state: PlanState) -> bool:
+    """Return whether nobody need hear of a failback that is held: the next tick looks again, or they know."""
+    known = decision.reason is Reason.DRIFT and is_frozen(state)
+    return known or decision.reason is Reason.TARGET_NOT_VERIFIED
 
 
 def _looked_again(ports: Ports, plan: Plan, situation: Situation) -> Situation:

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from region_failover.domain.batches import Intent, batches_of, count_changes, unsafe
 from region_failover.domain.decision import Reason
+from region_failover.domain.drift import astray
 from region_failover.domain.plan import Plan
-from region_failover.domain.state import PlanState
+from region_failover.domain.state import Direction, PlanState
 from region_failover.domain.trigger import Trigger
 from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
@@ -42,6 +43,8 @@ def in_the_way(
                 yield Reason.LOST_THE_CLAIM, MOVED_ON
             elif not (forced and reason is Reason.DRIFT):
                 yield reason, detail
+    if intent.direction is Direction.FAILBACK and not trigger.manual:
+        yield from filter(None, [astray(plan, state, zones)])
     yield from _of_batches(plan, state, intent, zones, forced)
     if trigger.expect is not None:
         yield from _of_expectation(ports, plan, state, trigger.expect, intent, zones)

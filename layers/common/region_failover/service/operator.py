@@ -17,6 +17,7 @@ from region_failover.domain.plan import Plan
 from region_failover.domain.state import Answer, PlanState
 from region_failover.ports import Ports
 from region_failover.service.dispatch import all_or_first_error
+from region_failover.service.drift import status_of
 from region_failover.service.proposal import answer_proposal
 from region_failover.service.record import Deadline, Summary, Words, change_and_tell, load_state
 
@@ -133,6 +134,7 @@ def status(ports: Ports, plan: Plan, state: PlanState) -> Summary:
             "expires_at": _iso(asked.expires_at),
             "answered_by": asked.answered_by,
         },
+        **status_of(state),
     }
 
 

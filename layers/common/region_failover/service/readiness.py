@@ -6,12 +6,13 @@ What cannot be looked at is a finding too, and never hides another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
 from region_failover.domain.batches import count_of_all
+from region_failover.domain.drift import readiness_subject
 from region_failover.domain.errors import (
     ConfigurationError,
     MalformedEvent,
@@ -45,6 +46,7 @@ from region_failover.domain.zone import fence_name
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.checks import told_checks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
+from region_failover.service.drift import reading_linode_once, watch_linode_for_drift
 from region_failover.service.record import Deadline, Summary, load_state, tell
 from region_failover.service.switches import plan_steps
 
@@ -114,7 +116,8 @@ def handle_readiness(
 
 
 def check(ports: Ports, inventory: Inventory, plan: Plan) -> Summary:
-    """Check one plan; tell of errors, put the event, emit the metrics."""
+    """Check one plan; tell of errors, put the event, emit the metrics; watch what only this may read."""
+    ports = replace(ports, linode=reading_linode_once(ports.linode))
     findings = sorted(
         look_at(ports, inventory, plan),
         key=lambda found: (list(Severity).index(found.severity), found.subject),
@@ -134,13 +137,26 @@ def check(ports: Ports, inventory: Inventory, plan: Plan) -> Summary:
     )
     detail = {"plan": plan.name, **{s.value + "s": n for s, n in counts.items()}, "at": now.isoformat()}
     ports.events.put(READINESS_CHECKED, {**detail, "findings": told})
-    if counts[Severity.ERROR]:
-        _tell(ports, plan, findings)
+    _watch_linode(ports, plan)
+    _tell(ports, plan, findings)
     return {**detail, "findings": told}
 
 
+def _watch_linode(ports: Ports, plan: Plan) -> None:
+    """Remember and tell of drift at Linode; a record out of reach is a finding already, and hides none."""
+    try:
+        watch_linode_for_drift(ports, plan)
+    except (StateUnavailable, ConfigurationError) as why:
+        ports.meter.log("drift not looked at", plan=plan.name, what="linode", error=str(why))
+
+
 def _tell(ports: Ports, plan: Plan, findings: Sequence[Finding]) -> None:
+    """Tell of errors; what is on record as drift is told of as that, and what a human lets stand no more."""
+    drifted = _drifted(ports, plan)
+    findings = [finding for finding in findings if finding.subject not in drifted]
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if not errors:
+        return
     lines = "\n".join(f"- {finding}" for finding in findings[:MOST_TOLD])
     tell(
         ports,
@@ -149,6 +165,15 @@ def _tell(ports: Ports, plan: Plan, findings: Sequence[Finding]) -> None:
         f"[{plan.name}] is not ready: {len(errors)} errors",
         f"A move of {plan.name} would fail or do harm:\n{lines}",
     )
+
+
+def _drifted(ports: Ports, plan: Plan) -> set[str]:
+    """Return the subjects of findings that stand on record as drift."""
+    try:
+        state = ports.store.load_state(plan.name)
+    except StateUnavailable:
+        return set()
+    return {readiness_subject(one) for one in state.drift} if state else set()
 
 
 def look_at(ports: Ports, inventory: Inventory, plan: Plan) -> list[Finding]:

@@ -159,8 +159,11 @@ def _submit(ports: Ports, plan: Plan, transition: Transition, step: Step, verifi
     except FenceRefused:
         found = read_zone(ports, plan, step.subject)
         if not _is_of_epoch(found, plan, transition.epoch):
-            _look_anew(ports, plan, transition, step, found)
-            raise
+            if not _look_anew(ports, plan, transition, step, found):
+                raise
+            # What an empty answer's repair (or a human) has written back must not delay a move: once more.
+            batch = switch_batch(plan, step.subject, transition.epoch, role, found, share)
+            return _send(ports, plan, transition, step, batch, verified_at)
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
         return _send(ports, plan, transition, step, _reassert(plan, transition, step))
 
@@ -175,21 +178,22 @@ def may_still_act(ports: Ports, plan: Plan, transition: Transition) -> None:
         raise LeaseEnded(f"epoch {transition.epoch}: the record says that it is not ours to act on now")
 
 
-def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, found: ZoneSnapshot) -> None:
+def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, found: ZoneSnapshot) -> bool:
     """Take the snapshot again where the zone has changed since, and holds nothing but the plan's (I9).
 
     A human has put the plan's own answer back, or taken one away; or a late worker has published the first
     fence. The fence there is older than this epoch, so nothing of it has happened here. What is foreign stays
-    what it is: the batch is refused until somebody has seen to it.
+    what it is: the batch is refused until somebody has seen to it. Return whether it was taken again.
     """
     if obstacle(plan, transition.epoch, {step.subject: found}) is not None:
-        return
+        return False
     seen, now = found.to_json(), ports.clock.now()
-    change(
+    taken = change(
         ports,
         plan.name,
         lambda state: retake_snapshot(state, transition.epoch, ports.owner, step.key, seen, now),
     )
+    return taken is not None
 
 
 def _send(
