@@ -262,8 +262,9 @@ WORDS = [
     ),
     (
         {**CHOICE, "expect": ""},
-        "restore request-1: 'expect' is ''; allowed are the 16 hexadecimal digits that the notification and"
-        " `region-failover status` show, or no 'expect' at all",
+        "restore request-1: 'expect' is ''; allowed: a checksum, 16 digits of 0-9 and a-f, as"
+        " `region-failover plan` prints that of a move, and the notification and `region-failover status`"
+        " that of a drift; without the key: any",
     ),
     ({**CHOICE, "force": True}, "restore request-1: unknown keys: ['force']"),
     (

@@ -7,12 +7,11 @@ docs/adr/0033-drift-freezes-and-an-empty-answer-is-repaired.md.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from region_failover.domain.checksum import digest
 from region_failover.domain.decision import Reason
 from region_failover.domain.drifted import Drifted, DriftKind
 from region_failover.domain.plan import LinodeRecord, Plan, Role, Route53Record
@@ -42,8 +41,6 @@ RARELY = 5
 # Whoever deletes a record again and again means it: after so many repairs within that time it is left empty.
 REPAIRS_ALLOWED = 3
 REPAIRS_WITHIN = timedelta(hours=1)
-
-CHECKSUM_LENGTH = 16  # hexadecimal digits, as a proposal's
 
 
 # when
@@ -241,8 +238,7 @@ def is_frozen(state: PlanState) -> bool:
 
 def checksum(drift: Sequence[Drifted]) -> str:
     """Return the checksum of what stands there: an answer to it (`expect`) is an answer to just that."""
-    text = json.dumps(sorted([one.subject, one.kind.value, one.found] for one in drift))
-    return hashlib.sha256(text.encode()).hexdigest()[:CHECKSUM_LENGTH]
+    return digest({"drift": sorted([one.subject, one.kind.value, one.found] for one in drift)})
 
 
 # what it holds

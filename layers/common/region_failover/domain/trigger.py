@@ -380,8 +380,8 @@ def _expected(event: Mapping[str, Any], request_id: str) -> str | None:
     value = event["expect"]
     if not isinstance(value, str) or not CHECKSUM.fullmatch(value):
         raise MalformedEvent(
-            f"{event['action']} {request_id}: 'expect' is {value!r}; allowed: a checksum, {LENGTH} digits of 0-9"
-            " and a-f, as `region-failover plan` prints that of a move, and the notification and"
+            f"{event['action']} {request_id}: 'expect' is {value!r}; allowed: a checksum, {LENGTH} digits"
+            " of 0-9 and a-f, as `region-failover plan` prints that of a move, and the notification and"
             " `region-failover status` that of a drift; without the key: any"
         )
     return value
