@@ -123,6 +123,15 @@ def test_an_error_is_told_once_and_again_when_it_is_another(account: Account) ->
     assert "the last transition was halted" in account.notifier.sent[-1][1]
 
 
+def test_a_cap_that_would_hold_a_whole_switch_is_told_before_it_does(account: Account) -> None:
+    account.plan = replace(account.plan, policy=replace(account.plan.policy, max_changes=3))
+    found = account.check()
+    assert problems(found) == [("error", "policy max_changes")]
+    assert account.notifier.about("is not ready: 1 errors")
+    account.plan = replace(account.plan, policy=replace(account.plan.policy, max_changes=4))
+    assert account.check()["errors"] == 0
+
+
 def test_warnings_are_counted_and_not_told(account: Account) -> None:
     account.inventory.states = {"region-failover-ops-x": "INSUFFICIENT_DATA"}
     found = account.check()

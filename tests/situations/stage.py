@@ -11,9 +11,10 @@ everything has answered well for half an hour, replication takes 0.4 s, the plan
       alarm                  the state it tells of: 'ALARM', 'OK', 'INSUFFICIENT_DATA'
       suppressed, muted      true where CloudWatch says so
       force                  true where the human insists
+      expect                 'this plan', as it would be shown just before; 'another plan'
       again                  true where the same request has been delivered, and carried out, before
     [policy]                 failover, failback, healthy_for, cooldown, max_replication_lag, approval_expires,
-                             automatic_per_day
+                             automatic_per_day, max_changes
     [degradation]            action, over, percentile, slower_than, at_least, errors
     [[window]], [[blackout]] of the plan: days, from, to, timezone. Now it is noon, UTC, on Monday, 2025-10-20
     [record]                 what the state record says
@@ -279,6 +280,7 @@ FORMAT: dict[str, Any] = {
         "suppressed": Truth(),
         "muted": Truth(),
         "force": Truth(),
+        "expect": Words(("this plan", "another plan")),
         "again": Truth(),
     },
     "policy": {
@@ -289,6 +291,7 @@ FORMAT: dict[str, Any] = {
         "max_replication_lag": Span(),
         "approval_expires": Span(),
         "automatic_per_day": Count(),
+        "max_changes": Count(),
     },
     "degradation": {
         "action": Words(("notify", "failover")),
@@ -686,12 +689,23 @@ class Stage:
             untouched=self._what_there_is() == before,
         )
 
+    def _expected(self) -> dict[str, str]:
+        """Return the checksum that a human expects, where the file says that he does."""
+        start = self.case.of("start")
+        if "expect" not in start:
+            return {}
+        back = start["by"] == "manual failback"
+        to = "primary" if back or self.world.state.active == WEST else "standby"
+        wish = {"plan": self.world.plan.name, "action": "plan", "to": to}
+        shown = (self.world.failback if back else self.world.failover)(wish)
+        return {"expect": shown["checksum"] if start["expect"] == "this plan" else "0" * 16}
+
     def _event(self) -> object:
         world, start = self.world, self.case.of("start")
         at = world.clock.at - start.get("age", timedelta(0))
         by = start.get("by", "alarm")
         if by.startswith("manual"):
-            return world.manual(by.split()[1], force=start.get("force", False))
+            return {**world.manual(by.split()[1], force=start.get("force", False)), **self._expected()}
         if by == "schedule":
             return {**world.schedule(), "time": at.isoformat()}
         if by == "unhealthy event":

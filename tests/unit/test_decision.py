@@ -161,6 +161,7 @@ MOVES = {
 # Reasons that the flows give, not the rules (tests/functional reaches each of them).
 BY_THE_FLOWS = {
     R.LOST_THE_CLAIM, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
+    R.UNSAFE_BATCH, R.TOO_MANY_CHANGES, R.PLAN_CHANGED, R.ALREADY_THERE,
 }  # fmt: skip
 
 

@@ -78,6 +78,7 @@ QUIET = {
     Reason.LAG_UNKNOWN, Reason.LAG_TOO_HIGH, Reason.FAILBACK_IS_MANUAL, Reason.STALE_EVENT,
     Reason.NOT_IN_ALARM, Reason.SUPPRESSED, Reason.REJECTED, Reason.OUTSIDE_WINDOW, Reason.BLACKOUT,
     Reason.ON_TRIAL, Reason.AWAITING_APPROVAL,  # told by the proposal itself
+    Reason.PLAN_CHANGED, Reason.ALREADY_THERE,  # answers to whoever asked
 }  # fmt: skip
 MOVES = {
     Reason.REGION_DOWN,

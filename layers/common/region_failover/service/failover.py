@@ -70,8 +70,8 @@ def fail_over(
 ) -> Summary:
     """Judge one of the stack's plans, and move it if the decision says so; return the decision's summary."""
     if trigger.kind is Kind.PLAN:
-        fleet = partial(_fleet_percent, ports, plans, plan)
-        return plan_ahead(ports, plan, trigger, Direction.FAILOVER, fleet)
+        wanted = partial(_fleet_percent, ports, plans, plan)
+        return plan_ahead(ports, plan, trigger, Direction.FAILOVER, wanted)
     idle = no_reason_to_look(ports, trigger, maximum_age)
     if idle is not None:
         return record(ports, plan, trigger, idle)
