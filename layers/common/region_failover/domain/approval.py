@@ -44,7 +44,9 @@ def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime
         "made_at": made_at.isoformat(),
         "route53": [[r.zone_id, r.name, r.type, r.ttl, *r.values(role)] for r in plan.route53_records],
         "linode": [[r.domain_id, r.name, r.type, r.ttl_sec, r.target(role)] for r in plan.linode_records],
-        "ssm": [[p.name, *p.regions] for p in plan.ssm_parameters],
+        "ssm": [[p.name, *p.regions, p.value(plan.regions, target)] for p in plan.ssm_parameters],
+        "secret": [[s.name, s.key, *s.regions, s.value(plan.regions, target)] for s in plan.secrets],
+        "hook": [[h.name, h.function, h.when.value, h.place.value] for h in plan.hooks],
     }
     text = json.dumps(about, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
