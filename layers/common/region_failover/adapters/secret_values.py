@@ -32,7 +32,7 @@ class SecretValues:
     def read(self, region: str, name: str, key: str, known: Collection[str]) -> SecretState | None:
         """Return the current version, and its value at the key if that is one of `known`."""
         try:
-            found = self._client(region).get_secret_value(SecretId=name)
+            found = self._client(region).get_secret_value(SecretId=name, VersionStage=CURRENT)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
@@ -52,15 +52,13 @@ class SecretValues:
             text = with_text_at(_text(found), key, value)
         except NotSwitchable as error:
             raise _failure(str(error)) from None
-        secrets.put_secret_value(
-            SecretId=name, SecretString=text, ClientRequestToken=token, VersionStages=[OURS]
-        )
+        _put(secrets, SecretId=name, SecretString=text, ClientRequestToken=token, VersionStages=[OURS])
         try:
             secrets.update_secret_version_stage(
                 SecretId=name, VersionStage=CURRENT, MoveToVersionId=token, RemoveFromVersionId=replaced
             )
         except ClientError:
-            current = str(secrets.get_secret_value(SecretId=name)["VersionId"])
+            current = str(secrets.get_secret_value(SecretId=name, VersionStage=CURRENT)["VersionId"])
             if current == replaced:
                 raise
             return current == token
@@ -68,6 +66,15 @@ class SecretValues:
 
     def _client(self, region: str) -> Any:
         return client("secretsmanager", region, ONE_TRY)
+
+
+def _put(secrets: Any, **version: Any) -> None:
+    try:
+        secrets.put_secret_value(**version)
+    except ClientError as error:
+        if "replica" in error.response["Error"].get("Message", ""):
+            raise _failure("it is a replica; its set is written in the primary secret's Region") from None
+        raise
 
 
 def _text(found: dict[str, Any]) -> str:
