@@ -126,6 +126,8 @@ class Application:
             alarm_prefixes=[f"region-failover-{kind}-{settings.stack}" for kind in ("signal", "ops")],
             linode=lambda: make_linode(settings, SystemClock()),
             clock=SystemClock(),
+            secret_arns=settings.secret_arns,
+            hook_arns=settings.hook_arns,
         )
 
     def operate(self, event: Any, context: Context) -> dict[str, object]:
