@@ -7,7 +7,7 @@ kill the worker there (`Killed`), or let something else happen there (another wo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from region_failover.domain.approval import Approval
 from region_failover.domain.body import ANY, Body, wrong_with
 from region_failover.domain.codec import dump, load_health, load_state, load_transition
+from region_failover.domain.configuration import NotSwitchable, text_at, with_text_at
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
@@ -45,7 +46,7 @@ from region_failover.domain.zone import (
     fence_name,
     fence_record,
 )
-from region_failover.ports import LinodeRecordState, Ports
+from region_failover.ports import LinodeRecordState, Ports, SecretState
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
@@ -461,6 +462,87 @@ class FakeParameters:
         return self.faults.around(operation, effect)
 
 
+class FakeSecrets:
+    """Secrets Manager by Region: versions that never change, and AWSCURRENT, moved from the one named."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.versions: dict[tuple[str, str], dict[str, str]] = {}
+        self.current: dict[tuple[str, str], str] = {}
+        self.was_current: dict[tuple[str, str], list[str]] = {}
+        self.failures: dict[str, Symptom] = {}
+
+    def put(self, region: str, name: str, text: str) -> str:
+        """Put a new version, current at once, as an application does; return its id."""
+        versions = self.versions.setdefault((region, name), {})
+        version = f"v{len(versions)}"
+        versions[version] = text
+        self._make_current((region, name), version)
+        return version
+
+    def _make_current(self, where: tuple[str, str], version: str) -> None:
+        self.current[where] = version
+        self.was_current.setdefault(where, []).append(version)
+
+    def text(self, region: str, name: str) -> str:
+        """Return the current content."""
+        return self.versions[region, name][self.current[region, name]]
+
+    def read(self, region: str, name: str, key: str, known: Collection[str]) -> SecretState | None:
+        def effect() -> SecretState | None:
+            if (region, name) not in self.current:
+                return None
+            value = self._at(self.text(region, name), key)
+            return SecretState(self.current[region, name], value if value in known else "")
+
+        return self._around("secrets.read", region, effect)
+
+    def replace(self, region: str, name: str, key: str, value: str, replaced: str, token: str) -> bool:
+        def effect() -> bool:
+            versions = self.versions[region, name]
+            text = with_text_at(versions[replaced], key, value)
+            if versions.setdefault(token, text) != text:
+                raise RemoteFailure(Symptom(Kind.API, "ResourceExistsException", 400))
+            if self.current[region, name] == replaced:
+                self._make_current((region, name), token)
+            return self.current[region, name] == token
+
+        return self._around("secrets.replace", region, effect)
+
+    def _at(self, text: str, key: str) -> str:
+        try:
+            return text_at(text, key)
+        except NotSwitchable as error:
+            raise RemoteFailure(Symptom(Kind.SETTINGS, detail=str(error))) from None
+
+    def _around(self, operation: str, region: str, effect: Callable[[], T]) -> T:
+        if region in self.failures:
+            raise RemoteFailure(self.failures[region])
+        return self.faults.around(operation, effect)
+
+
+class FakeHooks:
+    """The user's functions, by name: what each answers, and every call. `null` unless told otherwise."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.answers: dict[str, str | Symptom] = {}
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+        self.failures: dict[str, Symptom] = {}
+
+    def call(self, region: str, function: str, payload: str, timeout: timedelta) -> str:
+        def effect() -> str:
+            self.calls.append((region, function, json.loads(payload)))
+            answer = self.answers.get(function, "null")
+            if isinstance(answer, Symptom):
+                raise RemoteFailure(answer)
+            return answer
+
+        if region in self.failures:
+            raise RemoteFailure(self.failures[region])
+        return self.faults.around("hooks.call", effect)
+
+
 class FakeLinode:
     """Linode's DNS: no compare-and-swap; a TTL that is not listed is rounded."""
 
@@ -605,6 +687,8 @@ class World:
         self.endpoints = FakeEndpoints(self.faults)
         self.zones = FakeZones(self.faults)
         self.parameters = FakeParameters(self.faults)
+        self.secrets = FakeSecrets(self.faults)
+        self.hooks = FakeHooks(self.faults)
         self.linode = FakeLinode(self.faults)
         self.reports = FakeReports(self.faults)
         self.events = FakeEvents(self.faults)
@@ -624,7 +708,13 @@ class World:
             self.linode.records.setdefault(record.domain_id, []).append(state)
         for parameter in plan.ssm_parameters:
             for region in parameter.regions:
-                self.parameters.values[region, parameter.name] = plan.regions.primary
+                there = parameter.value(plan.regions, plan.regions.primary)
+                self.parameters.values[region, parameter.name] = there
+        for secret in plan.secrets:
+            for region in secret.regions:
+                there = secret.value(plan.regions, plan.regions.primary)
+                text = json.dumps({secret.key: there, "password": "s3cret"}) if secret.key else there
+                self.secrets.put(region, secret.name, text)
 
     def ports(self, owner: str = "") -> Ports:
         """Return the ports of a new worker."""
@@ -638,6 +728,8 @@ class World:
             endpoints=self.endpoints,
             zones=self.zones,
             parameters=self.parameters,
+            secrets=self.secrets,
+            hooks=self.hooks,
             linode=self.linode,
             reports=self.reports,
             events=self.events,
@@ -649,9 +741,11 @@ class World:
     # what happens to the world
 
     def break_region(self, region: str, symptom: Symptom = TIMED_OUT) -> None:
-        """A Region's DynamoDB, endpoints and SSM stop answering."""
+        """A Region's DynamoDB, endpoints, SSM, Secrets Manager and hooks stop answering."""
         self.tables.failures[region] = symptom
         self.parameters.failures[region] = symptom
+        self.secrets.failures[region] = symptom
+        self.hooks.failures[region] = symptom
         for check in self.plan.http_checks:
             self.endpoints.answers[check.url(self.plan.regions.role(region))] = (
                 503 if symptom is SERVER_ERROR else REFUSED
@@ -660,6 +754,8 @@ class World:
     def repair_region(self, region: str) -> None:
         self.tables.failures.pop(region, None)
         self.parameters.failures.pop(region, None)
+        self.secrets.failures.pop(region, None)
+        self.hooks.failures.pop(region, None)
         for check in self.plan.http_checks:
             self.endpoints.answers.pop(check.url(self.plan.regions.role(region)), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,10 @@ from region_failover.adapters.clients import CONTROL, forget_clients
 from region_failover.adapters.clients import client as made
 from region_failover.adapters.inventory import AwsInventory
 from region_failover.adapters.linode import Linode
+from region_failover.domain.configuration import SecretSwitch
+from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.hooks import Hook, Place, When
 from tests.cloud import client, isolate, make_table
 from tests.fakes import EAST, NOON, PLAN, WEST, FakeClock
 
@@ -135,6 +139,53 @@ def test_a_role_is_asked_action_by_action() -> None:
             )
         assert inventory().denied("failover", wanted) == ["ssm:PutParameter on arn:a"]
         stub.assert_no_pending_responses()
+
+
+SECRET_ARN = f"arn:aws:secretsmanager:{WEST}:123456789012:secret:orders/database-AbC123"
+HOOK_ARN = f"arn:aws:lambda:{WEST}:123456789012:function:may-we"
+
+
+def test_what_secrets_and_hooks_need_is_asked_by_the_arns_that_the_stack_was_given() -> None:
+    plan = replace(
+        PLAN,
+        secrets=(SecretSwitch("orders/database", (WEST, EAST)),),
+        hooks=(Hook("ask", "may-we", When.BEFORE, Place.CONTROL),),
+    )
+    found = AwsInventory(
+        region=WEST,
+        roles={"failover": ROLE},
+        state_table="state",
+        token_secret=SECRET,
+        alarm_prefixes=[],
+        linode=lambda: Linode("https://linode.example/v4", Token(), FakeClock()),
+        clock=FakeClock(),
+        secret_arns=[SECRET_ARN],
+        hook_arns=[HOOK_ARN],
+    ).wanted(plan)["failover"]
+    assert [action for action, arn in found if arn == SECRET_ARN] == [
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    ]
+    assert ("lambda:InvokeFunction", HOOK_ARN) in found
+
+
+def test_a_hooks_function_says_how_it_is() -> None:
+    aws = made("lambda", WEST, CONTROL)
+    with Stubber(aws) as stub:
+        expected = {"FunctionName": "may-we"}
+        secret = {"Variables": {"PASSWORD": "hunter2"}}
+        stub.add_response(
+            "get_function_configuration",
+            {"State": "Inactive", "Timeout": 60, "Environment": secret},
+            expected,
+        )
+        stub.add_client_error("get_function_configuration", "ResourceNotFoundException")
+        stub.add_client_error("get_function_configuration", "AccessDeniedException")
+        assert inventory().function("", "may-we") == Function("Inactive", 60)
+        assert inventory().function(WEST, "may-we") is None
+        with pytest.raises(RemoteFailure, match="AccessDenied"):
+            inventory().function(WEST, "may-we")
 
 
 def test_what_a_plan_needs_is_asked_of_the_roles_that_do_it() -> None:

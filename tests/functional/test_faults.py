@@ -8,7 +8,7 @@ from pathlib import Path
 from region_failover.domain.plan import FailbackMode
 from region_failover.domain.state import Step, StepKind
 from region_failover.domain.zone import snapshot_from_json
-from region_failover.service.parameters import write_parameter
+from region_failover.service.parameters import write_value
 from tests.fakes import EAST, PARAMETER, PLAN, WEST, ZONE, World, with_policy
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
@@ -29,7 +29,7 @@ def test_a_late_writer_corrects_itself_to_where_the_open_move_is_heading() -> No
     world = moving_west()
     assert world.state.active == EAST
     step = Step(StepKind.SSM, PARAMETER, WEST)
-    write_parameter(world.ports("frozen"), PLAN, step, EAST, world.state.epoch - 1)
+    write_value(world.ports("frozen"), PLAN, step, EAST, world.state.epoch - 1)
     assert world.parameters.values[WEST, PARAMETER] == WEST
 
 

@@ -183,6 +183,34 @@ def test_what_a_plan_needs_and_the_stack_does_not_grant_refuses_to_start(
         load_function("failover")
 
 
+SECRET_ARN = "arn:aws:secretsmanager:%s:123456789012:secret:orders/database-AbC123"
+HOOK_ARN = "arn:aws:lambda:%s:123456789012:function:may-we:live"
+
+
+def test_a_plan_with_secrets_and_hooks_needs_their_arns_each_in_its_region(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = '[[switch.hook]]\nname = "%s"\nfunction = "may-we:live"\nwhen = "before"\n'
+    (folder / "orders.toml").write_text(
+        SHIPPED
+        + '[[switch.secret]]\nname = "orders/database"\nregions = ["us-west-2", "us-east-1"]\n'
+        + hook % "ask"
+        + hook % "ask-too"
+        + 'region = "control"\n'
+    )
+    monkeypatch.setenv("SECRET_ARNS", SECRET_ARN % WEST)
+    monkeypatch.setenv("HOOK_FUNCTION_ARNS", HOOK_ARN % WEST)
+    with pytest.raises(ConfigurationError) as caught:
+        load_function("failover")
+    assert str(caught.value).removeprefix("plans and stack do not fit: ").split("; ") == [
+        "orders/database in us-east-1 stands in a plan, not in SecretArns",
+        "may-we:live in us-east-1 stands in a plan, not in HookFunctionArns",
+    ]
+    monkeypatch.setenv("SECRET_ARNS", f"{SECRET_ARN % WEST},{SECRET_ARN % EAST}")
+    monkeypatch.setenv("HOOK_FUNCTION_ARNS", f"{HOOK_ARN % WEST},{HOOK_ARN % EAST}")
+    load_function("failover")
+
+
 def test_a_plan_with_linode_records_needs_the_tokens_secret(folder: Path) -> None:
     linode = (
         '[[switch.linode_record]]\ndomain_id = 1\nname = "app"\ntype = "A"\nttl_sec = 30\n'

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.errors import MalformedEvent, RemoteFailure
 from region_failover.domain.plan import AlarmCheck, NodeBalancer, NodeBalancerCheck, Plan
+from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.readiness import Table
 from region_failover.domain.reports import Alarm, Nodes
 from region_failover.domain.state import Phase
@@ -19,7 +21,7 @@ from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.trigger import read_triggers
 from region_failover.service.readiness import READINESS_CHECKED, handle_readiness
 from region_failover.service.record import Deadline
-from tests.fakes import DENIED, EAST, NOON, PARAMETER, TIMED_OUT, WEST, World
+from tests.fakes import DENIED, EAST, NOON, PARAMETER, PLAN, PLAN_TEXT, TIMED_OUT, WEST, World
 
 
 @dataclass
@@ -30,6 +32,7 @@ class FakeInventory:
     failures: dict[str, Exception] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     expires_at: datetime | None = None
+    functions: dict[tuple[str, str], Function | None] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=lambda: {"region-failover-signal-x": "OK"})
 
     def _look(self, what: str) -> None:
@@ -58,6 +61,10 @@ class FakeInventory:
         self._look("skew_s")
         return 0.0
 
+    def function(self, region: str, name: str) -> Function | None:
+        self._look("function")
+        return self.functions.get((region, name), Function("Active", 3))
+
     def token_expires_at(self) -> datetime | None:
         self._look("token")
         return self.expires_at
@@ -69,8 +76,8 @@ class FakeInventory:
 class Account(World):
     """A world that has been running, and its account."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, plan: Plan = PLAN) -> None:
+        super().__init__(plan)
         self.tick()
         self._probe(self.schedule())
         self.inventory = FakeInventory(self)
@@ -255,3 +262,64 @@ def test_alarms_and_nodebalancers_of_the_plan_that_say_nothing_are_found(account
         ("warning", "alarm errors in us-west-2", "says nothing: its state is INSUFFICIENT_DATA"),
         ("warning", "alarm latency in us-east-1", "says nothing: us-east-1 has no alarm 'latency'"),
     ]
+
+
+CONFIGURATION = """
+[[switch.secret]]
+name = "orders/database"
+regions = ["us-west-2", "us-east-1"]
+key = "host"
+[[switch.hook]]
+name = "ask"
+function = "may-we"
+when = "before"
+[[switch.hook]]
+name = "tell"
+function = "we-have"
+when = "after"
+region = "control"
+"""
+
+
+@pytest.fixture
+def configured() -> Account:
+    return Account(parse_plan(PLAN_TEXT + CONFIGURATION, "orders.toml"))
+
+
+def test_secrets_and_hooks_that_are_ready(configured: Account) -> None:
+    assert configured.check()["findings"] == []
+
+
+def test_what_is_wrong_with_a_secret_is_found_without_a_word_of_it(configured: Account) -> None:
+    configured.secrets.put(WEST, "orders/database", '{"host": "hunter2"}')
+    del configured.secrets.current[EAST, "orders/database"]
+    found = configured.check()
+    assert problems(found) == [
+        ("error", f"secret orders/database in {EAST}"),
+        ("error", f"secret orders/database in {WEST}"),
+    ]
+    assert "hunter2" not in json.dumps(found)
+    assert "'host'" in found["findings"][1]["problem"]
+
+
+def test_a_secret_that_names_the_other_region_or_cannot_be_read_is_found(configured: Account) -> None:
+    configured.secrets.put(WEST, "orders/database", f'{{"host": "{WEST}"}}')
+    configured.secrets.failures[EAST] = DENIED
+    assert problems(configured.check()) == [
+        ("warning", f"secret orders/database in {EAST}"),
+        ("warning", f"secret orders/database in {WEST}"),
+    ]
+
+
+def test_a_function_that_is_not_there_or_sleeps_or_runs_too_long_is_found(configured: Account) -> None:
+    configured.inventory.functions[EAST, "may-we"] = None
+    configured.inventory.functions[WEST, "may-we"] = Function("Inactive", 5)
+    configured.inventory.functions["", "we-have"] = Function("Active", 6)
+    assert [f[0] for f in problems(configured.check())] == ["error", "warning", "note"]
+
+
+def test_a_parameter_that_is_in_no_plan_may_be_a_secret_and_is_not_shown(account: Account) -> None:
+    account.parameters.values[WEST, "/orders/active-region"] = "hunter2"
+    found = account.check()
+    assert problems(found) == [("warning", f"parameter /orders/active-region in {WEST}")]
+    assert "hunter2" not in json.dumps(found)

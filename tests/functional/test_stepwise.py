@@ -9,7 +9,7 @@ from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.state import STEP_LEASE, Answer, Direction, Phase, Step, StepKind
 from region_failover.domain.trigger import REGION_UNHEALTHY, SWITCH_REQUESTED
 from region_failover.domain.zone import Fence, RecordSet, fence_name, parse_fence
-from region_failover.service.parameters import write_parameter
+from region_failover.service.parameters import write_value
 from region_failover.service.proposal import answer_proposal
 from tests.fakes import DENIED, EAST, PARAMETER, PLAN_TEXT, TIMED_OUT, WEST, ZONE, Killed, World
 
@@ -242,7 +242,7 @@ def die_in_a_step(world: Steps) -> None:
 def test_i2_a_late_writer_corrects_itself_to_where_most_of_the_traffic_is(world: Steps) -> None:
     die_in_a_step(world)
     step = Step(StepKind.SSM, PARAMETER, WEST)
-    write_parameter(world.ports("frozen"), world.plan, step, EAST, world.state.epoch - 1)
+    write_value(world.ports("frozen"), world.plan, step, EAST, world.state.epoch - 1)
     assert world.parameters.values[WEST, PARAMETER] == WEST
 
 

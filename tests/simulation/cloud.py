@@ -24,7 +24,17 @@ from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import HealthRecord
 from region_failover.ports import LinodeRecordState, Ports
-from tests.fakes import NOON, FakeLinode, FakeParameters, FakeReports, FakeTables, FakeZones, Faults
+from tests.fakes import (
+    NOON,
+    FakeHooks,
+    FakeLinode,
+    FakeParameters,
+    FakeReports,
+    FakeSecrets,
+    FakeTables,
+    FakeZones,
+    Faults,
+)
 from tests.simulation.scheduler import Died, Process, Scheduler
 from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
@@ -384,6 +394,8 @@ class Cloud:
             endpoints=_Port(port, "endpoints", _Endpoints()),  # type: ignore[arg-type]
             zones=_Port(port, "zones", self.zones),  # type: ignore[arg-type]
             parameters=_Port(port, "parameters", self.parameters),  # type: ignore[arg-type]
+            secrets=FakeSecrets(),
+            hooks=FakeHooks(),
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
             reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]

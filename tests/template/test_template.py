@@ -7,6 +7,7 @@ paths that did not fail today, and the margin between a timeout and the lease.
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -410,6 +411,74 @@ def test_only_the_switching_functions_may_change_records_and_parameters() -> Non
         assert len(changing) == (2 if name in SWITCHING else 0)
         looking = {"route53:ListResourceRecordSets", "ssm:GetParameter"} & allowed(name)
         assert len(looking) == (2 if name in (*SWITCHING, "ReadinessFunction") else 0)
+
+
+def test_only_the_switching_functions_may_write_secrets_and_call_hooks() -> None:
+    changing = {
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+        "lambda:InvokeFunction",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+    }
+    for name in FUNCTIONS:
+        assert changing & allowed(name) == (changing if name in SWITCHING else set())
+
+
+@pytest.mark.parametrize(
+    ("sid", "condition", "parameter"),
+    [
+        ("SwitchSecrets", "HasSecrets", "SecretArns"),
+        ("ReadSecrets", "HasSecrets", "SecretArns"),
+        ("CallHooks", "HasHooks", "HookFunctionArns"),
+        ("AskAboutHooks", "HasHooks", "HookFunctionArns"),
+        ("UseKeys", "HasKmsKeys", "KmsKeyArns"),
+        ("Decrypt", "HasKmsKeys", "KmsKeyArns"),
+    ],
+)
+def test_secrets_hooks_and_keys_are_granted_by_arn_and_only_where_there_are_any(
+    sid: str, condition: str, parameter: str
+) -> None:
+    documents = [
+        policy
+        for resource in RESOURCES.values()
+        for policy in (
+            resource.get("Properties", {}).get("PolicyDocument"),
+            *(p["PolicyDocument"] for p in resource.get("Properties", {}).get("Policies", [])),
+        )
+        if policy
+    ]
+    (found,) = (
+        s["Fn::If"]
+        for d in documents
+        for s in d["Statement"]
+        if "Fn::If" in s and s["Fn::If"][1]["Sid"] == sid
+    )
+    assert (found[0], found[1]["Resource"]) == (condition, {"Ref": parameter})
+    assert CONTROL["Conditions"][condition] == {
+        "Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": parameter}]}, ""]}]
+    }
+    assert CONTROL["Parameters"][parameter]["Default"] == ""
+
+
+@pytest.mark.parametrize(
+    ("parameter", "arn", "taken"),
+    [
+        ("SecretArns", "arn:aws:secretsmanager:us-west-2:123456789012:secret:orders/database-AbC123", True),
+        ("SecretArns", "arn:aws:secretsmanager:us-west-2:123456789012:secret:orders/database", False),
+        ("SecretArns", "arn:aws:secretsmanager:us-west-2:123456789012:secret:*-AbC123", False),
+        ("SecretArns", "orders/database", False),
+        ("HookFunctionArns", "arn:aws:lambda:us-west-2:123456789012:function:may-we:live", True),
+        ("HookFunctionArns", "arn:aws:lambda:us-west-2:123456789012:function:may-we", True),
+        ("HookFunctionArns", "arn:aws:lambda:us-west-2:123456789012:function:*", False),
+        ("KmsKeyArns", "arn:aws:kms:us-west-2:123456789012:key/mrk-0a1b", True),
+        ("KmsKeyArns", "arn:aws:kms:us-west-2:123456789012:alias/x", False),
+    ],
+)
+def test_a_list_of_arns_takes_exact_ones_alone(parameter: str, arn: str, taken: bool) -> None:
+    pattern = CONTROL["Parameters"][parameter]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, arn)) == taken
+    assert re.fullmatch(pattern, "")
 
 
 def test_readiness_reads_and_writes_nothing_but_its_own_word() -> None:

@@ -132,7 +132,7 @@ READ = [
     ("usw2.orders", "use1.orders", "check.http[0].standby: the same URL as the primary; allowed: each Region's own endpoint"),
     ('"https://use1', '"ftp://use1', "check.http[0].primary: 'ftp://use1.orders.example.com/health' is not valid; allowed: a URL such as \"https://use1.orders.example.com/health\", without user or password"),
     (RECORD + LINODE, "", "switch: nothing would move traffic; allowed: at least one route53_record or linode_record"),
-    ("[[switch.ssm_parameter]]", "[[switch.ssm]]", "switch.ssm: unknown key; allowed: route53_record, linode_record, ssm_parameter"),
+    ("[[switch.ssm_parameter]]", "[[switch.ssm]]", "switch.ssm: unknown key; allowed: route53_record, linode_record, ssm_parameter, secret, hook"),
     (f'"{ZONE}"', '"/hostedzone/Z1"', R53 + "zone_id: '/hostedzone/Z1' is not valid; allowed: a hosted zone's id such as Z0123456789ABCDEFGHIJ"),
     ('"api.example.com"', '"api"', R53 + "name: 'api' is not valid; allowed: a fully qualified domain name"),
     ('type = "A"\nttl = 60', "ttl = 60", R53 + "type: missing; allowed: A, AAAA, CNAME"),

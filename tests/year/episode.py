@@ -307,6 +307,8 @@ class _Work:
             store=fakes.store,
             zones=fakes.zones,
             parameters=fakes.parameters,
+            secrets=fakes.secrets,
+            hooks=fakes.hooks,
             linode=fakes.linode,
             reports=fakes.reports,
             notifier=fakes.notifier,

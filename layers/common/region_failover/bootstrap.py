@@ -24,6 +24,7 @@ from region_failover.adapters.environment import (
     region_of,
 )
 from region_failover.adapters.headers import SecretHeaders
+from region_failover.adapters.hooks import LambdaHooks
 from region_failover.adapters.keys import OperatorKeys
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
@@ -33,6 +34,7 @@ from region_failover.adapters.reports import Reports
 from region_failover.adapters.route53 import Zones
 from region_failover.adapters.sample_queue import DelayQueue
 from region_failover.adapters.secret import Secret
+from region_failover.adapters.secret_values import SecretValues
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
@@ -124,6 +126,8 @@ class Application:
             alarm_prefixes=[f"region-failover-{kind}-{settings.stack}" for kind in ("signal", "ops")],
             linode=lambda: make_linode(settings, SystemClock()),
             clock=SystemClock(),
+            secret_arns=settings.secret_arns,
+            hook_arns=settings.hook_arns,
         )
 
     def operate(self, event: Any, context: Context) -> dict[str, object]:
@@ -286,6 +290,8 @@ def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence
             client("route53", settings.region, ROUTE53), client("route53", settings.region, ROUTE53_CHANGE)
         ),
         parameters=Parameters(),
+        secrets=SecretValues(),
+        hooks=LambdaHooks(settings.region),
         linode=linode,
         reports=Reports(linode.real),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),

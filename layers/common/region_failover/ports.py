@@ -6,7 +6,7 @@ timeouts; the flows bound whole rounds with `Together`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -146,6 +146,40 @@ class Parameters(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SecretState:
+    """What is known of a secret: the version that is current, and the value at the key that is switched.
+
+    `value` '': one that is in no plan; it is never passed on (I24).
+    """
+
+    version: str
+    value: str
+
+
+class Secrets(Protocol):
+    """Secrets Manager. Nothing of a secret but the one value switched leaves an adapter."""
+
+    def read(self, region: str, name: str, key: str, known: Collection[str]) -> SecretState | None:
+        """Return what is current, None where there is no such secret; `known`: the plan's values."""
+        ...
+
+    def replace(self, region: str, name: str, key: str, value: str, replaced: str, token: str) -> bool:
+        """Put a version that differs in this value alone in place of another; return whether it is current.
+
+        `replaced`: what must be current still, else the current one is left alone; `token`: the new one's id.
+        """
+        ...
+
+
+class Hooks(Protocol):
+    """The user's own functions."""
+
+    def call(self, region: str, function: str, payload: str, timeout: timedelta) -> str:
+        """Call a function once and return what it answers; `region` '': the control Region."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class LinodeRecordState:
     """A record as Linode's API returns it; `name` relative, '' the apex; `ttl_sec` 0 = the default."""
 
@@ -225,6 +259,8 @@ class Ports(Eyes):
     store: StateStore
     zones: Zones
     parameters: Parameters
+    secrets: Secrets
+    hooks: Hooks
     linode: LinodeDns
     reports: Reports
     notifier: Notifier

@@ -57,6 +57,8 @@ class Settings:
     operator_secret_arn: str = ""
     stack: str = ""
     roles: tuple[tuple[str, str], ...] = ()
+    secret_arns: tuple[str, ...] = ()
+    hook_arns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         roles=tuple(
             (name, arn) for name, _, arn in (pair.partition("=") for pair in _listed(found.get("ROLES", "")))
         ),
+        secret_arns=tuple(_listed(found.get("SECRET_ARNS", ""))),
+        hook_arns=tuple(_listed(found.get("HOOK_FUNCTION_ARNS", ""))),
     )
 
 
@@ -148,6 +152,16 @@ def _require(found: Mapping[str, str], names: Iterable[str]) -> None:
 def region_of(arn: str) -> str:
     """Return the Region that an ARN names (its fourth part), '' for none."""
     return "".join(arn.split(":")[3:4])
+
+
+def secret_of(arn: str) -> str:
+    """Return '<name> in <Region>' of a secret's ARN, whose last seven characters are '-' and a suffix."""
+    return f"{arn.split(':', 6)[-1][:-7]} in {region_of(arn)}"
+
+
+def function_of(arn: str) -> str:
+    """Return '<name> in <Region>' of a function's ARN; the name with its alias or version, if it has one."""
+    return f"{arn.split(':', 6)[-1]} in {region_of(arn)}"
 
 
 def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
@@ -234,6 +248,22 @@ def _grants(settings: Settings, plans: Sequence[Plan]) -> tuple[_Grant, ...]:
         _tables(settings, plans),
         ("HostedZoneIds", settings.zones, frozenset(zone for p in plans for zone in p.zones())),
         ("SsmParameterNames", settings.parameters, parameters),
+        ("SecretArns", frozenset(map(secret_of, settings.secret_arns)), frozenset(_secrets(plans))),
+        ("HookFunctionArns", frozenset(map(function_of, settings.hook_arns)), _functions(settings, plans)),
+    )
+
+
+def _secrets(plans: Sequence[Plan]) -> Iterable[str]:
+    return (f"{s.name} in {region}" for p in plans for s in p.secrets for region in s.regions)
+
+
+def _functions(settings: Settings, plans: Sequence[Plan]) -> frozenset[str]:
+    """Return what is called: in either Region where it is the target's, else in the control Region."""
+    return frozenset(
+        f"{hook.function} in {hook.region(region) or settings.region}"
+        for plan in plans
+        for hook in plan.hooks
+        for region in plan.regions
     )
 
 

@@ -1,4 +1,4 @@
-"""What readiness looks at: tables, quotas, alarms, roles, clocks, Linode's token. All of it reads."""
+"""What readiness looks at: tables, quotas, alarms, roles, clocks, hooks, Linode's token. All of it reads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from botocore.exceptions import ClientError
+
 from region_failover.adapters.clients import CONTROL, client
+from region_failover.adapters.environment import function_of, secret_of
 from region_failover.adapters.symptoms import remote
+from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
 from region_failover.domain.readiness import Table
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.ports import Clock
 
+_OF_A_PARAMETER = ("GetParameter", "GetParameterHistory", "PutParameter")
+_OF_A_SECRET = ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
 _QUOTAS = ("AccountMaxReadCapacityUnits", "AccountMaxWriteCapacityUnits")
 
 
@@ -39,8 +45,15 @@ class AwsInventory:
         alarm_prefixes: Sequence[str],
         linode: Callable[[], LinodeTokens],
         clock: Clock,
+        secret_arns: Sequence[str] = (),
+        hook_arns: Sequence[str] = (),
     ) -> None:
-        """Look from this Region; `roles`: the functions' role ARNs, by the functions' names."""
+        """Look from this Region; `roles`: the functions' role ARNs, by the functions' names.
+
+        `secret_arns`, `hook_arns`: what the stack's parameters name of either.
+        """
+        self._secrets = {secret_of(arn): arn for arn in secret_arns}
+        self._hooks = {function_of(arn): arn for arn in hook_arns}
         self._region = region
         self._roles = roles
         self._state_table = state_table
@@ -110,6 +123,19 @@ class AwsInventory:
             return min(0.0, (theirs - before).total_seconds() + 1.0)  # Date has whole seconds
         return max(0.0, (theirs - after).total_seconds())
 
+    @remote
+    def function(self, region: str, name: str) -> Function | None:
+        """Return how a hook's function is (GetFunctionConfiguration); '': in the control Region."""
+        try:
+            found = client("lambda", region or self._region, CONTROL).get_function_configuration(
+                FunctionName=name
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
+        return Function(str(found.get("State", "Active")), int(found["Timeout"]))
+
     def token_expires_at(self) -> datetime | None:
         """Return when Linode's token ends."""
         return self._linode().token_expires_at()
@@ -127,10 +153,29 @@ class AwsInventory:
         for parameter in plan.ssm_parameters:
             for region in parameter.regions:
                 arn = f"arn:{partition}:ssm:{region}:{account}:parameter{parameter.name}"
-                switch += [("ssm:GetParameter", arn), ("ssm:PutParameter", arn)]
+                switch += [(f"ssm:{action}", arn) for action in _OF_A_PARAMETER]
+        switch += self._wanted_for_configuration(plan)
         for checked in plan.dynamodb_checks:
             for region in plan.regions:
                 arn = f"arn:{partition}:dynamodb:{region}:{account}:table/{checked.table}"
                 switch.append(("dynamodb:Scan", arn))
         linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.linode_records else []
         return {"failover": switch, "failback": switch, **({"linode_dns": linode} if linode else {})}
+
+    def _wanted_for_configuration(self, plan: Plan) -> list[tuple[str, str]]:
+        """Return what is wanted of the secrets and functions whose ARNs the stack has been given."""
+        secrets = (f"{secret.name} in {region}" for secret in plan.secrets for region in secret.regions)
+        functions = {
+            f"{hook.function} in {hook.region(region) or self._region}"
+            for hook in plan.hooks
+            for region in plan.regions
+        }
+        return [
+            *(
+                (f"secretsmanager:{action}", self._secrets[name])
+                for name in secrets
+                if name in self._secrets
+                for action in _OF_A_SECRET
+            ),
+            *(("lambda:InvokeFunction", self._hooks[name]) for name in sorted(functions & set(self._hooks))),
+        ]

@@ -64,7 +64,7 @@ def _refuse_shared(file: str, plan: Plan, others: Iterable[Plan]) -> None:
                 )
 
 
-_SWITCHES = ("switch.route53_record", "switch.linode_record", "switch.ssm_parameter")
+_SWITCHES = ("switch.route53_record", "switch.linode_record", "switch.ssm_parameter", "switch.secret")
 
 
 def _switched(plan: Plan) -> tuple[set[object], ...]:
@@ -74,4 +74,5 @@ def _switched(plan: Plan) -> tuple[set[object], ...]:
         {*records, *fences},
         {(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records},
         {parameter.name for parameter in plan.ssm_parameters},
+        {secret.name for secret in plan.secrets},
     )

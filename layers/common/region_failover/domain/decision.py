@@ -43,6 +43,7 @@ class Reason(StrEnum):
     FLEET_BRAKE = "fleet-brake"
     TARGET_NOT_VERIFIED = "target-not-verified"
     LOST_THE_CLAIM = "lost-the-claim"
+    VETOED = "vetoed"
     DRIFT = "drift"
     NOT_SIMPLE = "not-simple"
     FENCE_AHEAD = "fence-ahead"

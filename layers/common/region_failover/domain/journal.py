@@ -14,11 +14,12 @@ rules of exclusion (I1 to I4) plain functions that can be tested without any sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.brakes import count_move, is_cooling, moves_of_the_day
+from region_failover.domain.hooks import is_cleared, with_calls_owed
 from region_failover.domain.replication import left_behind
 from region_failover.domain.state import (
     LATE_WRITERS_WITHIN,
@@ -33,6 +34,7 @@ from region_failover.domain.state import (
     Phase,
     PlanState,
     Step,
+    StepKind,
     StepStatus,
     Transition,
     is_recent,
@@ -195,10 +197,11 @@ def start_steps(
 ) -> PlanState | None:
     """Return the state with these steps DOING, each with what was there, before any of their effects.
 
-    What a first attempt saw is kept: a resumed step must compare with that, not with a half-done world.
+    What a first attempt saw is kept: a resumed step must compare with that, not with a half-done world. None,
+    too, while a before-hook has not let the transition pass, except for the step of such a hook itself.
     """
     found = may_act(state, epoch, owner, now)
-    if found is None:
+    if found is None or not (is_cleared(found) or _are_asked(found, before)):
         return None
     for key, seen in before.items():
         step = found.step(key)
@@ -215,6 +218,11 @@ def start_steps(
             )
         )
     return replace(state, transition=found)
+
+
+def _are_asked(transition: Transition, keys: Iterable[str]) -> bool:
+    steps = [transition.step(key) for key in keys]
+    return all(step is not None and step.kind is StepKind.BEFORE for step in steps)
 
 
 def retake_snapshot(
@@ -240,6 +248,8 @@ def claim_step(
     if found is None or found.epoch != epoch or state.phase is not Phase.MOVING:
         return None
     if is_paused(state, found) or not is_recent(found.verified_at, now, VERIFIED_WITHIN):
+        return None
+    if not is_cleared(found):
         return None
     step = found.step(key)
     if step is None or step.status in SETTLED:
@@ -298,12 +308,13 @@ def complete(
 
     After a step of a stepwise failback the traffic is on the source still, and its share on trial on record.
     Steps for a share write no parameter, nor does the return of one: what is owed stays owed. A whole move
-    has written all of them, or owes them itself.
+    has written all of them, or owes them itself. Its after-hooks stop nothing: they are owed from now on.
     """
     found = state.transition
-    if found is None or found.epoch != epoch or not all(step.status in SETTLED for step in found.steps):
+    if found is None or found.epoch != epoch or not all(_is_settled(step) for step in found.steps):
         return None
     ended = replace(found, ended_at=now, outcome="completed")
+    ended = with_calls_owed(state.plan, ended, now)
     if found.share:  # some of the traffic is on trial at the target; the rest stays where it was
         on_trial = replace(state, phase=Phase.STEADY, transition=None, share=found.share, share_since=now)
         return on_trial, ended
@@ -317,7 +328,7 @@ def complete(
         cooldown_until=now + cooldown,
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
-        owed=_owed_after(state, found),
+        owed=_owed_after(state, ended),
         drift=(),  # it was compared with another Region's answer
         last_change=_told_change(ended),
     )
@@ -332,6 +343,10 @@ def _told_change(ended: Transition) -> str:
     return shortened(f"{what}; changes: {changes or 'none at Route 53'}", LONGEST_CHANGE)
 
 
+def _is_settled(step: Step) -> bool:
+    return step.status in SETTLED or step.kind is StepKind.AFTER
+
+
 def _owed_after(state: PlanState, ended: Transition) -> tuple[Step, ...]:
     if ended.share is not None:
         return state.owed
@@ -339,8 +354,11 @@ def _owed_after(state: PlanState, ended: Transition) -> tuple[Step, ...]:
 
 
 def has_begun(transition: Transition) -> bool:
-    """Return whether an effect of this transition may have happened."""
-    return any(step.status is not StepStatus.PENDING for step in transition.steps)
+    """Return whether an effect of this transition may have happened. To ask a before-hook is none."""
+    return any(
+        step.status is not StepStatus.PENDING and step.kind is not StepKind.BEFORE
+        for step in transition.steps
+    )
 
 
 def stop(

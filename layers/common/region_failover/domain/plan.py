@@ -8,6 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.configuration import NamedValue, SecretSwitch
+from region_failover.domain.hooks import Hook
 from region_failover.domain.window import Span, Weekly
 
 
@@ -250,11 +252,8 @@ class LinodeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SsmParameter:
+class SsmParameter(NamedValue):
     """A parameter that names the active Region, kept in one or several Regions."""
-
-    name: str
-    regions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +274,8 @@ class Plan:
     alarm_checks: tuple[AlarmCheck, ...] = ()
     balancer_checks: tuple[NodeBalancerCheck, ...] = ()
     instance_checks: tuple[InstanceCheck, ...] = ()
+    secrets: tuple[SecretSwitch, ...] = ()
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def sends_headers(self) -> bool:

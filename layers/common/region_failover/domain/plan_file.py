@@ -1,8 +1,8 @@
 """Read a plan's TOML text, or refuse it with file, key, problem and what is allowed.
 
 Sources of the limits: Route 53 API reference (TTL 0 to 2147483647, zone id up to 32 characters), Linode
-API v4 (`ttl_sec` values; `[remote_addr]` is replaced by the caller's address, so it is refused), SSM
-(parameter names of up to 1011 characters of `a-zA-Z0-9_.-/`).
+API v4 (`ttl_sec` values; `[remote_addr]` is replaced by the caller's address, so it is refused).
+Configuration (parameters, secrets, hooks) is read by `domain/configuration_file.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from region_failover.domain.body import Body
+from region_failover.domain.configuration_file import (
+    check_configuration,
+    read_hook,
+    read_parameter,
+    read_secret,
+)
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
     AlarmCheck,
@@ -28,7 +34,6 @@ from region_failover.domain.plan import (
     Plan,
     Regions,
     Route53Record,
-    SsmParameter,
 )
 from region_failover.domain.policy_file import read_degradation, read_policy, read_sampling
 from region_failover.domain.toml_table import Table
@@ -58,7 +63,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ZONE = re.compile(r"[A-Z0-9]{1,32}")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-_PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
 _HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
@@ -85,7 +89,7 @@ def _plan(top: Table) -> Plan:
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
     checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
-    switches.only("route53_record", "linode_record", "ssm_parameter")
+    switches.only("route53_record", "linode_record", "ssm_parameter", "secret", "hook")
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
         regions=regions,
@@ -100,7 +104,9 @@ def _plan(top: Table) -> Plan:
         instance_checks=checks.tables("linode_instance", _instance_check),
         route53_records=switches.tables("route53_record", _route53_record),
         linode_records=switches.tables("linode_record", _linode_record),
-        ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
+        ssm_parameters=switches.tables("ssm_parameter", lambda table: read_parameter(table, regions)),
+        secrets=switches.tables("secret", lambda table: read_secret(table, regions)),
+        hooks=switches.tables("hook", read_hook),
     )
     _check_whole(top, plan)
     return plan
@@ -133,6 +139,7 @@ def _check_whole(top: Table, plan: Plan) -> None:
     _unique(top, "switch.route53_record", route53)
     _unique(top, "switch.linode_record", linode)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
+    check_configuration(top, plan)
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
 
 
@@ -356,16 +363,4 @@ def _linode_record(table: Table) -> LinodeRecord:
         ttl_sec=ttl,
         primary=targets[0],
         standby=targets[1],
-    )
-
-
-def _ssm_parameter(table: Table, regions: Regions) -> SsmParameter:
-    table.only("name", "regions")
-    found = table.texts("regions", "a list of the plan's Regions")
-    for region in found:
-        if region not in tuple(regions):
-            table.fail("regions", f"{region!r} is not a Region of this plan", ", ".join(regions))
-    return SsmParameter(
-        name=table.text("name", _PARAMETER, "a parameter name beginning with '/'"),
-        regions=found,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from region_failover.domain.configuration import NamedValue
 from region_failover.domain.plan import LinodeRecord, Plan, Route53Record
 from region_failover.domain.state import CLOCKS_AGREE, Phase, PlanState, is_recent
 from region_failover.domain.verdict import MAX_GAP, Health, HealthRecord
@@ -191,10 +192,13 @@ def of_parameter(
         subject = f"parameter {name} in {region}"
         if value is None:
             yield error(subject, "does not exist", "create it with the active Region's name")
-        elif state is not None and value != state.active and not state.owed:
+            continue
+        known = next((p for p in plan.ssm_parameters if p.name == name), NamedValue(name, ()))
+        if state is not None and value != known.value(plan.regions, state.active) and not state.owed:
+            ours = value in known.values(plan.regions)  # what is not may be a secret (I24)
             yield warning(
                 subject,
-                f"is {value!r}, the traffic is in {state.active}",
+                f"is {repr(value) if ours else 'in no plan'}, the traffic is in {state.active}",
                 "a tick should put it right; look why not",
             )
 

@@ -66,6 +66,9 @@ class StepKind(StrEnum):
     ROUTE53 = "route53"
     LINODE = "linode"
     SSM = "ssm"
+    SECRET = "secret"  # noqa: S105  (a kind of step)
+    BEFORE = "before"  # a hook that is asked
+    AFTER = "after"  # a hook that is told
 
 
 class StepStatus(StrEnum):

@@ -17,6 +17,7 @@ from region_failover.service.choice import choose
 from region_failover.service.dispatch import for_each_plan, refuse_others
 from region_failover.service.drift import watch_for_drift
 from region_failover.service.failover import carry_out, give_back, no_reason_to_look
+from region_failover.service.hooks import call_owed_hooks
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe
 from region_failover.service.parameters import pay_debts, put_back
@@ -74,6 +75,7 @@ def _move_or_finish(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadli
     if not state.paused and trigger.expect is None:
         pay_debts(ports, plan, state)
         _undo_late_writes(ports, plan, state)
+        call_owed_hooks(ports, plan, state)
     if state.active == plan.regions.primary:
         return record(ports, plan, trigger, hold(Reason.AT_PRIMARY))
     seen, known = observe(ports, plan)

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from region_failover.domain.batches import count_of_all
+from region_failover.domain.configuration import SecretSwitch
+from region_failover.domain.configuration_readiness import Function, of_hook, of_secret
 from region_failover.domain.drift import readiness_subject
 from region_failover.domain.errors import (
     ConfigurationError,
@@ -80,6 +82,10 @@ class Inventory(Protocol):
 
     def skew_s(self, region: str) -> float:
         """Return how far a Region's clock is ahead of ours."""
+        ...
+
+    def function(self, region: str, name: str) -> Function | None:
+        """Return how a hook's function is, None where there is none; `region` '': the control Region."""
         ...
 
     def token_expires_at(self) -> datetime | None:
@@ -218,6 +224,7 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
             partial(_parameter, ports, name),
             partial(of_parameter, plan, state, name),
         )
+    yield from _configuration(ports, inventory, plan, state)
     yield from _linode(ports, inventory, plan, state)
     for region in regions:
         for check in told_checks(ports, plan, region):
@@ -226,6 +233,18 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
     yield _Look("alarms", inventory.alarms, of_alarms)
     for role, wanted in inventory.wanted(plan).items():
         yield _Look(f"role of {role}", partial(inventory.denied, role, wanted), partial(of_denied, role))
+
+
+def _configuration(
+    ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | None
+) -> Iterator[_Look]:
+    for secret in plan.secrets:
+        subject, see = f"secret {secret.name}", partial(_secret, ports, plan, secret)
+        yield _both(subject, secret.regions, see, partial(of_secret, plan, state, secret))
+    for hook in plan.hooks:
+        regions = tuple(dict.fromkeys(hook.region(region) for region in plan.regions))
+        look = partial(_function, inventory, hook.function)
+        yield _both(f"hook {hook.name}", regions, look, partial(of_hook, hook))
 
 
 def _linode(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | None) -> Iterator[_Look]:
@@ -282,6 +301,15 @@ def _silence(ask: Callable[[], None]) -> str:
 
 def _describe(inventory: Inventory, name: str, region: str) -> Table:
     return inventory.describe(region, name)
+
+
+def _secret(ports: Ports, plan: Plan, secret: SecretSwitch, region: str) -> str | None:
+    found = ports.secrets.read(region, secret.name, secret.key, secret.values(plan.regions))
+    return None if found is None else found.value
+
+
+def _function(inventory: Inventory, name: str, region: str) -> Function | None:
+    return inventory.function(region, name)
 
 
 def _parameter(ports: Ports, name: str, region: str) -> str | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, LeaseEnded
+from region_failover.domain.hooks import When
 from region_failover.domain.journal import (
     finish_step,
     mark_sent,
@@ -45,13 +46,16 @@ INSYNC_POLL_S = 1.0
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
-    """Return a plan's steps: one per zone, one per parameter and Region, one for Linode.
+    """Return a plan's steps: one per hook, zone, parameter or secret and its Region, one for Linode.
 
-    For a `share` of the traffic, only the zones that have weighted records.
+    For a `share` of the traffic, only the zones that have weighted records, and the before-hooks; for the
+    return of one (0), which must not wait for anybody's word, not even these.
     """
+    before = [hook.step for hook in plan.hooks if hook.when is When.BEFORE and share != 0]
     if share is not None:
         weighted = {record.zone_id for record in plan.route53_records if record.weighted}
-        return tuple(Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones() if zone_id in weighted)
+        zones = [Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones() if zone_id in weighted]
+        return (*before, *zones)
     zones = [Step(StepKind.ROUTE53, zone_id) for zone_id in plan.zones()]
     parameters = [
         Step(StepKind.SSM, parameter.name, region)
@@ -59,7 +63,11 @@ def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
         for region in parameter.regions
     ]
     linode = [Step(StepKind.LINODE, "records")] if plan.linode_records else []
-    return (*zones, *linode, *parameters)
+    secrets = [
+        Step(StepKind.SECRET, secret.name, region) for secret in plan.secrets for region in secret.regions
+    ]
+    after = [hook.step for hook in plan.hooks if hook.when is When.AFTER]
+    return (*before, *zones, *linode, *parameters, *secrets, *after)
 
 
 def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:

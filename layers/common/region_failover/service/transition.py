@@ -34,8 +34,10 @@ from region_failover.domain.state import (
 from region_failover.domain.verdict import Health
 from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
+from region_failover.service.hooks import call_after, may_begin
+from region_failover.service.named_values import VALUES
 from region_failover.service.observe import Observation
-from region_failover.service.parameters import switch_parameter
+from region_failover.service.parameters import switch_value
 from region_failover.service.record import Deadline, change, send, tell
 from region_failover.service.switches import (
     finish,
@@ -68,13 +70,12 @@ def open_transition(
     verified_at: datetime,
     deadline: Deadline,
 ) -> Decision | None:
-    """Claim and run a transition; return a hold where somebody else was faster, else None."""
+    """Claim and run a transition; return a hold where somebody else was faster, or stopped it, else None."""
     claimed = change(ports, plan.name, lambda state: claim(state, request, ports.clock.now()))
     if claimed is None or claimed.transition is None:
         return hold(Reason.LOST_THE_CLAIM)
     ports.meter.log("claimed", plan=plan.name, epoch=claimed.epoch, target=request.target)
-    run_steps(ports, plan, claimed.transition, zones, verified_at, deadline)
-    return None
+    return run_steps(ports, plan, claimed.transition, zones, verified_at, deadline)
 
 
 def run_steps(
@@ -84,21 +85,25 @@ def run_steps(
     zones: Mapping[str, ZoneSnapshot],
     verified_at: datetime,
     deadline: Deadline,
-) -> None:
-    """Run every step that is not settled, all at the same time, then complete if nothing is left.
+) -> Decision | None:
+    """Ask the before-hooks, run every step that is not settled at the same time, complete if nothing is left.
 
     What cannot be finished now keeps its place in the record; the lease is given up so that the next tick
-    goes on. Raises OutOfTime where a call is still running: then the lease must expire by itself.
+    goes on. Returns a hold where a hook has stopped it. Raises OutOfTime where a call is still running: then
+    the lease must expire by itself.
     """
+    stopped = may_begin(ports, plan, transition)
+    if stopped is not None:
+        return stopped
     before = _before(transition, zones)
     started = start(ports, plan, transition, before)
     if started is None:
-        return
+        return None
     transition = started
     calls = [
         lambda step=step: _run_step(ports, plan, transition, step, verified_at, deadline)
         for step in transition.steps
-        if step.status not in SETTLED
+        if step.status not in SETTLED and step.kind is not StepKind.AFTER
     ]
     answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))
     if any(type(answer) is TimeoutError for answer in answers):
@@ -110,8 +115,11 @@ def run_steps(
             plan.name,
             lambda state: give_up_lease(state, transition.epoch, ports.owner, ports.clock.now()),
         )
+    else:
+        call_after(ports, plan, deadline)
     if errors:
         raise errors[0]
+    return None
 
 
 def _before(transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[str, str]:
@@ -120,7 +128,7 @@ def _before(transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[s
     for step in transition.steps:
         if step.kind is StepKind.ROUTE53 and step.subject in zones:
             found[step.key] = zones[step.subject].to_json()
-        elif step.kind is StepKind.SSM:
+        elif step.kind in VALUES:
             found[step.key] = transition.source
     return found
 
@@ -131,7 +139,8 @@ def _run_step(
     """Run one step, if the lease is still ours: a worker may have frozen since it claimed (I4)."""
     runners: dict[StepKind, Callable[[], object]] = {
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
-        StepKind.SSM: lambda: switch_parameter(ports, plan, transition, step),
+        StepKind.SSM: lambda: switch_value(ports, plan, transition, step),
+        StepKind.SECRET: lambda: switch_value(ports, plan, transition, step),
         StepKind.LINODE: lambda: request_linode(ports, plan, transition),
     }
     try:
@@ -220,7 +229,7 @@ def _completion_text(plan: Plan, ended: Transition, steady: PlanState) -> tuple[
     if ended.direction is Direction.FAILOVER:
         lines.append(f"Estimated loss: {loss}.")
     if steady.owed:
-        lines.append("What is owed is written as soon as its Region answers.")
+        lines.append("What is owed is made good by the next ticks, as soon as it can be.")
     what = f"step of the failback to {ended.target}: {ended.share} %" if ended.share else ""
     what = what or f"{ended.direction.value} to {ended.target}"
     return f"[{plan.name}] {what} is complete", "\n".join(lines)
@@ -238,8 +247,8 @@ def resume(ports: Ports, plan: Plan, seen: Observation, deadline: Deadline) -> D
         return hold(Reason.IN_PROGRESS)
     target = seen.samples[transition.target].health
     if target is Health.HEALTHY and not _source_is_back(transition, seen):
-        run_steps(ports, plan, transition, survey_missing(ports, plan, transition), seen.at, deadline)
-        return hold(Reason.IN_PROGRESS)
+        zones = survey_missing(ports, plan, transition)
+        return run_steps(ports, plan, transition, zones, seen.at, deadline) or hold(Reason.IN_PROGRESS)
     if not has_begun(transition):
         why = "the source is healthy again" if target is Health.HEALTHY else "the target is not verified"
         change(
