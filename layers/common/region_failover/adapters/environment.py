@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from region_failover.adapters.dataplane_grants import (
+    DataPlaneGrants,
+    data_plane_grants,
+    data_plane_problems,
+    read_data_plane_grants,
+)
 from region_failover.domain.errors import ConfigurationError
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import VANTAGE
@@ -57,6 +63,7 @@ class Settings:
     operator_secret_arn: str = ""
     stack: str = ""
     roles: tuple[tuple[str, str], ...] = ()
+    data_plane: DataPlaneGrants = field(default_factory=DataPlaneGrants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         operator_url=found.get("OPERATOR_URL", ""),
         operator_secret_arn=found.get("OPERATOR_SECRET_ARN", ""),
         stack=found.get("STACK_NAME", ""),
+        data_plane=read_data_plane_grants(found),
         roles=tuple(
             (name, arn) for name, _, arn in (pair.partition("=") for pair in _listed(found.get("ROLES", "")))
         ),
@@ -160,6 +168,7 @@ def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
         problems.append("a plan asks Linode's API, and LinodeTokenSecretArn is empty")
     if any(plan.checks_linode for plan in plans) and not settings.linode_checks:
         problems.append("a plan checks NodeBalancers or instances, and LinodeChecks is not ENABLED")
+    problems += data_plane_problems(settings.data_plane, plans)
     _refuse(problems)
     return spare
 
@@ -234,6 +243,7 @@ def _grants(settings: Settings, plans: Sequence[Plan]) -> tuple[_Grant, ...]:
         _tables(settings, plans),
         ("HostedZoneIds", settings.zones, frozenset(zone for p in plans for zone in p.zones())),
         ("SsmParameterNames", settings.parameters, parameters),
+        *data_plane_grants(settings.data_plane, plans),
     )
 
 

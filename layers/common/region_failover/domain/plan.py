@@ -69,7 +69,8 @@ class Policy:
     `failback_steps`: how many percent of the traffic of weighted records return at a time, rising to 100,
     none = all at once; `failback_step_for`: how long each must have gone well before the next;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
-    `failback_blackouts`: when it may not, whatever the windows say.
+    `failback_blackouts`: when it may not, whatever the windows say;
+    `order`: 'together', or 'data-plane-first': records are changed once the data plane has moved.
     """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
@@ -85,6 +86,7 @@ class Policy:
     failback_step_for: timedelta = timedelta(minutes=5)
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()
+    order: str = "together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,44 @@ class SsmParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A PRIMARY/SECONDARY pair in Route 53 whose PRIMARY's health check follows a signal of ours.
+
+    `follows`: 'alarm' (on a metric) or 'object' (`bucket`, `key`), in the control Region; `interval_s`
+    between the looks of a check that follows an object, of which `threshold` in a row must agree
+    (`domain/dataplane.py`).
+    """
+
+    zone_id: str
+    name: str
+    type: str
+    primary: tuple[str, ...]
+    standby: tuple[str, ...]
+    follows: str = "alarm"
+    bucket: str = ""
+    key: str = ""
+    interval_s: int = 30
+    threshold: int = 3
+
+    def values(self, role: Role) -> tuple[str, ...]:
+        """Return the values that point at that role's Region."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingControl:
+    """Two routing controls of ARC, one for each role: their ARNs, and the cluster's endpoints as URLs.
+
+    `override`: the ARNs of safety rules that may be overridden; none unless the plan names them.
+    """
+
+    primary: str
+    standby: str
+    endpoints: tuple[str, ...]
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One application's description. `control_targets`: URLs outside both Regions; any answer will do."""
 
@@ -272,6 +312,8 @@ class Plan:
     alarm_checks: tuple[AlarmCheck, ...] = ()
     balancer_checks: tuple[NodeBalancerCheck, ...] = ()
     instance_checks: tuple[InstanceCheck, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
+    routing_controls: tuple[RoutingControl, ...] = ()
 
     @property
     def sends_headers(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from region_failover.domain.body import Body
+from region_failover.domain.dataplane_file import check_data_plane, read_health_check, read_routing_control
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
     AlarmCheck,
@@ -85,7 +86,9 @@ def _plan(top: Table) -> Plan:
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
     checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
-    switches.only("route53_record", "linode_record", "ssm_parameter")
+    switches.only(
+        "route53_record", "linode_record", "ssm_parameter", "route53_health_check", "arc_routing_control"
+    )
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
         regions=regions,
@@ -101,6 +104,10 @@ def _plan(top: Table) -> Plan:
         route53_records=switches.tables("route53_record", _route53_record),
         linode_records=switches.tables("linode_record", _linode_record),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
+        health_checks=switches.tables(
+            "route53_health_check", lambda table: read_health_check(table, _targets)
+        ),
+        routing_controls=switches.tables("arc_routing_control", read_routing_control),
     )
     _check_whole(top, plan)
     return plan
@@ -119,8 +126,13 @@ def _check_whole(top: Table, plan: Plan) -> None:
         top.fail(
             "policy.failback_steps", "no record is weighted", "at least one route53_record, weighted = true"
         )
-    if not (plan.route53_records or plan.linode_records):
-        top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
+    check_data_plane(top, plan)
+    if not (plan.route53_records or plan.linode_records or plan.health_checks or plan.routing_controls):
+        top.fail(
+            "switch",
+            "nothing would move traffic",
+            "at least one route53_record, linode_record, route53_health_check or arc_routing_control",
+        )
     _check_checks(top, plan)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)

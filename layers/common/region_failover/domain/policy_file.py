@@ -22,6 +22,7 @@ from region_failover.domain.window import DAYS, Once, Span, Weekly
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
 MOST_STEPS = 10
+ORDERS = ("together", "data-plane-first")
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
@@ -47,6 +48,7 @@ def read_policy(table: Table) -> Policy:
         "failback_step_for",
         "failback_window",
         "failback_blackout",
+        "order",
     )
     default = Policy()
     return Policy(
@@ -63,6 +65,7 @@ def read_policy(table: Table) -> Policy:
         failback_step_for=table.duration("failback_step_for", default.failback_step_for, 10 * SECOND, DAY),
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
+        order=table.choice("order", default.order, {order: order for order in ORDERS}),
     )
 
 

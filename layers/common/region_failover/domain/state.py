@@ -64,6 +64,8 @@ class StepKind(StrEnum):
     ROUTE53 = "route53"
     LINODE = "linode"
     SSM = "ssm"
+    HEALTH_CHECK = "health-check"
+    ROUTING_CONTROL = "routing-control"
 
 
 class StepStatus(StrEnum):

@@ -21,6 +21,7 @@ from region_failover.domain.zone import (
     fence_record,
 )
 from region_failover.ports import Eyes, Ports
+from region_failover.service.found import found_at, newest_epoch
 
 # Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
 ATTEMPTS = 20
@@ -85,7 +86,10 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     ours = [f for f in (zone.read_fence() for zone in zones.values()) if f and f.plan == plan.name]
     newest = max(ours, key=lambda fence: fence.epoch, default=None)
     active = newest.active if newest and newest.active in tuple(plan.regions) else _pointed_at(plan, zones)
-    fresh = initial_state(plan.name, newest.epoch if newest else 0, active)
+    role = found_at(ports, plan)  # what has no fence knows best itself, and moves first
+    active = plan.regions.of(role) if role else active
+    epoch = max(newest.epoch if newest else 0, newest_epoch(ports, plan))
+    fresh = initial_state(plan.name, epoch, active)
     ports.store.save_state(replace(fresh, version=1), 0)
     for zone_id, zone in zones.items():
         if zone.fence is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from region_failover.domain.dataplane import data_plane_steps
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, LeaseEnded
 from region_failover.domain.journal import (
@@ -45,7 +46,7 @@ INSYNC_POLL_S = 1.0
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
-    """Return a plan's steps: one per zone, one per parameter and Region, one for Linode.
+    """Return a plan's steps: one per zone, data-plane switch, parameter and Region, one for Linode.
 
     For a `share` of the traffic, only the zones that have weighted records.
     """
@@ -59,7 +60,7 @@ def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
         for region in parameter.regions
     ]
     linode = [Step(StepKind.LINODE, "records")] if plan.linode_records else []
-    return (*zones, *linode, *parameters)
+    return (*zones, *linode, *parameters, *data_plane_steps(plan))
 
 
 def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from region_failover.domain.dataplane import DATA_PLANE, due, has_traffic_moved, is_of_its_source
 from region_failover.domain.decision import Decision, Reason, hold
-from region_failover.domain.errors import FenceRefused, LeaseEnded, OutOfTime, RemoteFailure
+from region_failover.domain.errors import FenceRefused, LeaseEnded, OutOfTime, RemoteFailure, RuleRefused
 from region_failover.domain.journal import (
     Claim,
     add_notice,
@@ -37,6 +38,8 @@ from region_failover.ports import Ports
 from region_failover.service.observe import Observation
 from region_failover.service.parameters import switch_parameter
 from region_failover.service.record import Deadline, change, send, tell
+from region_failover.service.routing import switch_controls
+from region_failover.service.signals import switch_health_check
 from region_failover.service.switches import (
     finish,
     may_still_act,
@@ -81,12 +84,13 @@ def run_steps(
     verified_at: datetime,
     deadline: Deadline,
 ) -> None:
-    """Run every step that is not settled, all at the same time, then complete if nothing is left.
+    """Run every step that is not settled and due, all at the same time, then complete if nothing is left.
 
     What cannot be finished now keeps its place in the record; the lease is given up so that the next tick
     goes on. Raises OutOfTime where a call is still running: then the lease must expire by itself.
     """
-    before = _before(transition, zones)
+    now_due = {step.key for step in due(plan, transition)}
+    before = {key: seen for key, seen in _before(plan, transition, zones).items() if key in now_due}
     started = start(ports, plan, transition, before)
     if started is None:
         return
@@ -94,7 +98,7 @@ def run_steps(
     calls = [
         lambda step=step: _run_step(ports, plan, transition, step, verified_at, deadline)
         for step in transition.steps
-        if step.status not in SETTLED
+        if step.status not in SETTLED and step.key in now_due
     ]
     answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))
     if any(type(answer) is TimeoutError for answer in answers):
@@ -110,13 +114,13 @@ def run_steps(
         raise errors[0]
 
 
-def _before(transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[str, str]:
-    """Return what was there, by step; Linode's is recorded by its own executor."""
+def _before(plan: Plan, transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[str, str]:
+    """Return what was there, by step; Linode's is recorded by its own executor, an object's by its step."""
     found: dict[str, str] = {}
     for step in transition.steps:
         if step.kind is StepKind.ROUTE53 and step.subject in zones:
             found[step.key] = zones[step.subject].to_json()
-        elif step.kind is StepKind.SSM:
+        elif step.kind is StepKind.SSM or is_of_its_source(plan, step):
             found[step.key] = transition.source
     return found
 
@@ -129,6 +133,16 @@ def _run_step(
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
         StepKind.SSM: lambda: switch_parameter(ports, plan, transition, step),
         StepKind.LINODE: lambda: request_linode(ports, plan, transition),
+        StepKind.HEALTH_CHECK: lambda: _run_data_plane(
+            ports,
+            plan,
+            transition,
+            step,
+            lambda: switch_health_check(ports, plan, transition, step, verified_at, deadline),
+        ),
+        StepKind.ROUTING_CONTROL: lambda: _run_data_plane(
+            ports, plan, transition, step, lambda: switch_controls(ports, plan, transition, step, verified_at)
+        ),
     }
     try:
         may_still_act(ports, plan, transition)
@@ -166,10 +180,32 @@ def _run_zone(
         _tell_switched(ports, plan, transition)
 
 
+def _run_data_plane(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, switch: Callable[[], bool]
+) -> None:
+    """Run a step of the data plane; what keeps it from that is recorded and told; every tick tries again."""
+    try:
+        done = switch()
+    except (RemoteFailure, FenceRefused, RuleRefused, TimeoutError) as error:
+        if finish(ports, plan, transition.epoch, step.key, StepStatus.FAILED, str(error)) is None:
+            return  # the epoch is over, or another worker has settled the step: nothing to page about
+        tell(
+            ports,
+            plan,
+            f"data plane failed {transition.epoch} {step.key}",
+            f"[{plan.name}] {step.kind.value} {step.subject} is not switched yet",
+            f"{transition.direction.value} to {transition.target}, epoch {transition.epoch}: {error}\n"
+            "The transition stays open; every tick tries again.",
+        )
+        return
+    if done:
+        _tell_switched(ports, plan, transition)
+
+
 def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
     state = ports.store.load_state(plan.name)
     found = state.transition if state and state.transition else transition
-    if any(s.kind is StepKind.ROUTE53 and s.status is not StepStatus.DONE for s in found.steps):
+    if not has_traffic_moved(plan, found):
         return
     tell(
         ports,
@@ -177,7 +213,10 @@ def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
         f"switched {transition.epoch}",
         f"[{plan.name}] {describe(plan, transition)}",
         f"Route 53 is INSYNC and reads back: {describe(plan, transition)} (epoch {transition.epoch}). Clients"
-        " follow within the records' TTL.",
+        " follow within the records' TTL."
+        if not any(step.kind in DATA_PLANE for step in found.steps)
+        else f"The data plane has it: {describe(plan, transition)} (epoch {transition.epoch}). Clients follow"
+        " within the records' TTL.",
     )
 
 
