@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -40,8 +40,19 @@ Address = tuple[str, int]
 class NameServers:
     """Implements ports.NameServers. A zone's servers are looked up once, and again where none answers."""
 
-    def __init__(self, resolver: str | None = None, resolv_conf: Path = RESOLV_CONF) -> None:
-        """Ask this one ('host:port') in place of all servers; None: what the environment says."""
+    def __init__(
+        self,
+        resolver: str | None = None,
+        resolv_conf: Path = RESOLV_CONF,
+        ask_one: Callable[[Address, str, str], Reply] | None = None,
+        addresses: Callable[[Sequence[str]], Sequence[Address]] | None = None,
+    ) -> None:
+        """Ask this one ('host:port') in place of all servers; None: what the environment says.
+
+        `ask_one`, `addresses`: how one server is asked, and how hosts are looked up, where not as usual.
+        """
+        self._ask = ask_one or ask
+        self._addresses = addresses or _addresses
         only = os.environ.get(VARIABLE, "") if resolver is None else resolver
         self._only = _address(only) if only else None
         self._resolv_conf = resolv_conf
@@ -51,7 +62,7 @@ class NameServers:
     def answers(self, name: str, kind: str) -> Sequence[frozenset[str]]:
         """Return each server's values, of those that answered."""
         servers = self._servers_of(name)
-        calls = [partial(ask, server, name, kind) for server in servers]
+        calls = [partial(self._ask, server, name, kind) for server in servers]
         replies = [reply for reply in together(calls, ALL_WITHIN) if isinstance(reply, Reply)]
         found = [reply for reply in replies if reply.code in {NO_ERROR, NO_SUCH_NAME}]
         if not found:
@@ -73,9 +84,9 @@ class NameServers:
         labels = name.rstrip(".").split(".")
         for start in range(len(labels) - 1):
             zone = ".".join(labels[start:])
-            hosts = ask(resolver, zone, "NS").values("NS")
+            hosts = self._ask(resolver, zone, "NS").values("NS")
             if hosts:
-                return tuple(_addresses(sorted(hosts)))[:MOST_SERVERS]
+                return tuple(self._addresses(sorted(hosts)))[:MOST_SERVERS]
         raise _failure(f"no name servers are known for {name}")
 
 
