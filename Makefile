@@ -47,10 +47,11 @@ lint: .venv/dev/.done .venv/sam/.done     ## ruff, mypy strict, cfn-lint with th
 	$(DEV)/mypy functions/operator/app.py
 	$(DEV)/mypy functions/readiness/app.py
 	$(DEV)/mypy functions/vantage_point/app.py
-	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml vantage.yaml
+	$(DEV)/cfn-lint --append-rules cfn_lint_serverless.rules -t template.yaml signals.yaml vantage.yaml dataplane.yaml
 	$(SAM) validate --lint --region us-west-2 -t template.yaml
 	$(SAM) validate --lint --region us-west-2 -t signals.yaml
 	$(SAM) validate --lint --region us-west-2 -t vantage.yaml
+	$(SAM) validate --lint --region us-west-2 -t dataplane.yaml
 
 test: setup      ## every test, 10,000 simulated worlds and two rehearsals among them (under 10 minutes on 2 cores)
 	$(DEV)/pytest --seeds 10000

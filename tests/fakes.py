@@ -52,6 +52,7 @@ from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
 from region_failover.service.probe import handle_probe, run_probe
 from region_failover.service.record import Deadline
+from tests.fakes_dataplane import FakeControls, FakeSignals, Route53DataPlane
 
 T = TypeVar("T")
 
@@ -695,6 +696,9 @@ class World:
         self.notifier = FakeNotifier(self.faults)
         self.meter = FakeMeter()
         self.samples = FakeSamples(self.faults)
+        self.signals = FakeSignals(self.faults)
+        self.names = Route53DataPlane(self.clock, self.signals, self.faults, plan)
+        self.controls = FakeControls(self.faults, plan)
         self.others: list[Plan] = []  # of the same stack
         self._workers = 0
         self._delivered = 0
@@ -736,6 +740,9 @@ class World:
             notifier=self.notifier,
             samples=self.samples,
             meter=self.meter,
+            signals=self.signals,
+            names=self.names,
+            controls=self.controls,
         )
 
     # what happens to the world

@@ -21,7 +21,15 @@ FOLDER = Path(__file__).resolve().parent
 
 _HEAD = frozenset({"invariant", "what", "layer"})
 _COPIED = ("layers", "functions", "tests", "proof", "drill", "events", "docs")
-_FILES = ("pyproject.toml", "template.yaml", "signals.yaml", "vantage.yaml", "samconfig.toml", "Makefile")
+_FILES = (
+    "pyproject.toml",
+    "template.yaml",
+    "signals.yaml",
+    "vantage.yaml",
+    "dataplane.yaml",
+    "samconfig.toml",
+    "Makefile",
+)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".hypothesis", "build")
 
 

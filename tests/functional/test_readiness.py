@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from region_failover.domain.configuration_readiness import Function
+from region_failover.domain.dataplane_readiness import PairSeen
 from region_failover.domain.errors import MalformedEvent, RemoteFailure
 from region_failover.domain.plan import AlarmCheck, NodeBalancer, NodeBalancerCheck, Plan
 from region_failover.domain.plan_file import parse_plan
@@ -48,6 +49,18 @@ class FakeInventory:
     def limits(self, region: str) -> Mapping[str, int]:
         self._look("limits")
         return {"AccountMaxReadCapacityUnits": 80_000}
+
+    control_region = WEST
+    pair = PairSeen({}, {})
+    has_alarm = True
+
+    def failover_pair(self, zone_id: str, name: str, kind: str) -> PairSeen:
+        self._look("pair")
+        return self.pair
+
+    def alarm_is_there(self, name: str) -> bool:
+        self._look("alarm")
+        return self.has_alarm
 
     def alarms(self) -> Mapping[str, str]:
         self._look("alarms")

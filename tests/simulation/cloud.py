@@ -35,6 +35,7 @@ from tests.fakes import (
     FakeZones,
     Faults,
 )
+from tests.fakes_dataplane import no_data_plane
 from tests.simulation.scheduler import Died, Process, Scheduler
 from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
@@ -402,6 +403,7 @@ class Cloud:
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]
             samples=_Port(port, "samples", _NoSamples()),  # type: ignore[arg-type]
             meter=meter,
+            **no_data_plane(self.plan),  # the simulated plans have none of these switches
         )
 
     def zone_contents(self, zone_id: str) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ WITHOUT_RESOURCE = {
     # With resources, DescribeAlarms leaves composite alarms out (CloudWatch API reference).
     "cloudwatch:DescribeAlarms",
     "cloudwatch:ListAlarmMuteRules",
+    "cloudwatch:PutMetricData",  # in one namespace: test_dataplane.py
 }
 
 Tree = dict[str, Any]

@@ -312,6 +312,9 @@ class _Work:
             linode=fakes.linode,
             reports=fakes.reports,
             notifier=fakes.notifier,
+            signals=fakes.signals,
+            names=fakes.names,
+            controls=fakes.controls,
         )
         flow, _ = FLOWS[function]
         plans = [self._episode.plan]

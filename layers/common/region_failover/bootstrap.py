@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
 
+from region_failover.adapters.arc import RoutingControls
 from region_failover.adapters.clients import CHECK, CONTROL, ROUTE53, ROUTE53_CHANGE, client
 from region_failover.adapters.endpoints import Endpoints
 from region_failover.adapters.environment import (
@@ -28,6 +29,7 @@ from region_failover.adapters.hooks import LambdaHooks
 from region_failover.adapters.keys import OperatorKeys
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
+from region_failover.adapters.name_servers import NameServers
 from region_failover.adapters.parameters import Parameters
 from region_failover.adapters.plan_files import shipped_plans
 from region_failover.adapters.reports import Reports
@@ -35,6 +37,7 @@ from region_failover.adapters.route53 import Zones
 from region_failover.adapters.sample_queue import DelayQueue
 from region_failover.adapters.secret import Secret
 from region_failover.adapters.secret_values import SecretValues
+from region_failover.adapters.signals import Signals
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
@@ -298,6 +301,9 @@ def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
         notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn, _links(settings)),
         meter=PowertoolsMeter(service, logger),
+        signals=Signals(settings.region),
+        names=NameServers(),
+        controls=RoutingControls(),
     )
 
 

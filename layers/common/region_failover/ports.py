@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.dataplane import SignalObject
 from region_failover.domain.plan import NodeBalancer
 from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import PlanState, Transition
@@ -238,6 +239,56 @@ class Meter(Protocol):
         ...
 
 
+class Signals(Protocol):
+    """What Route 53's health checks follow, in the control Region."""
+
+    def publish(self, plan: str, standby: bool, at: datetime) -> None:
+        """Publish whether the standby has a plan's traffic, as the record said at that time.
+
+        The time is the fence: what is published late counts for the minute in which it was true.
+        """
+        ...
+
+    def read(self, bucket: str, key: str) -> SignalObject | None:
+        """Return an object, None where none is to be seen (S3 says 'denied' of one that is not there)."""
+        ...
+
+    def write(self, bucket: str, key: str, text: str, replacing: str) -> None:
+        """Write an object only over the one with this tag ('': only where there is none).
+
+        Raises FenceRefused where something else is there.
+        """
+        ...
+
+    def public_text(self, bucket: str, key: str) -> str | None:
+        """Return what anybody reads there without credentials, None where nobody does."""
+        ...
+
+
+class NameServers(Protocol):
+    """The authoritative name servers of whatever zone a name is in."""
+
+    def answers(self, name: str, kind: str) -> Sequence[frozenset[str]]:
+        """Return the values that each server gives for a name and type, of those servers that answered.
+
+        Addresses as text, names without their last dot, strings of TXT joined. An empty answer is an empty
+        set. Raises RemoteFailure where no server answered, or none is known.
+        """
+        ...
+
+
+class RoutingControls(Protocol):
+    """One cluster of ARC, by its endpoints."""
+
+    def read(self, endpoint: str, controls: Sequence[str]) -> Mapping[str, bool]:
+        """Return the states of these routing controls as one endpoint tells them: True is On."""
+        ...
+
+    def write(self, endpoint: str, states: Mapping[str, bool], override: Sequence[str]) -> None:
+        """Set all these states at once, by one endpoint; raise RuleRefused where ARC will not have it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eyes:
     """All that a vantage point works with. `owner`: who we are, unique to this invocation."""
@@ -264,3 +315,6 @@ class Ports(Eyes):
     linode: LinodeDns
     reports: Reports
     notifier: Notifier
+    signals: Signals
+    names: NameServers
+    controls: RoutingControls

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from region_failover.adapters.dataplane_grants import (
+    DataPlaneGrants,
+    data_plane_grants,
+    data_plane_problems,
+    read_data_plane_grants,
+)
 from region_failover.domain.errors import ConfigurationError
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import VANTAGE
@@ -59,6 +65,7 @@ class Settings:
     roles: tuple[tuple[str, str], ...] = ()
     secret_arns: tuple[str, ...] = ()
     hook_arns: tuple[str, ...] = ()
+    data_plane: DataPlaneGrants = field(default_factory=DataPlaneGrants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         operator_url=found.get("OPERATOR_URL", ""),
         operator_secret_arn=found.get("OPERATOR_SECRET_ARN", ""),
         stack=found.get("STACK_NAME", ""),
+        data_plane=read_data_plane_grants(found),
         roles=tuple(
             (name, arn) for name, _, arn in (pair.partition("=") for pair in _listed(found.get("ROLES", "")))
         ),
@@ -174,6 +182,7 @@ def check_grants(settings: Settings, plans: Sequence[Plan]) -> list[str]:
         problems.append("a plan asks Linode's API, and LinodeTokenSecretArn is empty")
     if any(plan.checks_linode for plan in plans) and not settings.linode_checks:
         problems.append("a plan checks NodeBalancers or instances, and LinodeChecks is not ENABLED")
+    problems += data_plane_problems(settings.data_plane, plans)
     _refuse(problems)
     return spare
 
@@ -250,6 +259,7 @@ def _grants(settings: Settings, plans: Sequence[Plan]) -> tuple[_Grant, ...]:
         ("SsmParameterNames", settings.parameters, parameters),
         ("SecretArns", frozenset(map(secret_of, settings.secret_arns)), frozenset(_secrets(plans))),
         ("HookFunctionArns", frozenset(map(function_of, settings.hook_arns)), _functions(settings, plans)),
+        *data_plane_grants(settings.data_plane, plans),
     )
 
 

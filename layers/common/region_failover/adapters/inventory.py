@@ -10,9 +10,15 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from region_failover.adapters.clients import CONTROL, client
+from region_failover.adapters.dataplane_inventory import (
+    alarm_is_there,
+    failover_pair,
+    wanted_of_the_data_plane,
+)
 from region_failover.adapters.environment import function_of, secret_of
 from region_failover.adapters.symptoms import remote
 from region_failover.domain.configuration_readiness import Function
+from region_failover.domain.dataplane_readiness import PairSeen
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.plan import Plan
 from region_failover.domain.readiness import Table
@@ -95,6 +101,19 @@ class AwsInventory:
                     found.update({a["AlarmName"]: str(a["StateValue"]) for a in page.get(kind, [])})
         return found
 
+    @property
+    def control_region(self) -> str:
+        """Return the Region that this looks from."""
+        return self._region
+
+    def failover_pair(self, zone_id: str, name: str, kind: str) -> PairSeen:
+        """Return a failover pair."""
+        return failover_pair(self._region, zone_id, name, kind)
+
+    def alarm_is_there(self, name: str) -> bool:
+        """Return whether the control Region has an alarm of that name."""
+        return alarm_is_there(self._region, name)
+
     @remote
     def denied(self, role: str, wanted: Sequence[tuple[str, str]]) -> Sequence[str]:
         """Return what a role is denied (SimulatePrincipalPolicy): identity policies, no conditions."""
@@ -159,6 +178,7 @@ class AwsInventory:
             for region in plan.regions:
                 arn = f"arn:{partition}:dynamodb:{region}:{account}:table/{checked.table}"
                 switch.append(("dynamodb:Scan", arn))
+        switch += wanted_of_the_data_plane(partition, plan)
         linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.linode_records else []
         return {"failover": switch, "failback": switch, **({"linode_dns": linode} if linode else {})}
 

@@ -64,15 +64,26 @@ def _refuse_shared(file: str, plan: Plan, others: Iterable[Plan]) -> None:
                 )
 
 
-_SWITCHES = ("switch.route53_record", "switch.linode_record", "switch.ssm_parameter", "switch.secret")
+_SWITCHES = (
+    "switch.route53_record",
+    "switch.linode_record",
+    "switch.ssm_parameter",
+    "switch.secret",
+    "switch.route53_health_check",
+    "switch.arc_routing_control",
+)
 
 
 def _switched(plan: Plan) -> tuple[set[object], ...]:
     fences = {(zone, fence_name(records), "TXT") for zone, records in plan.zones().items()}
     records = {(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records}
+    pairs = {(r.zone_id, canonical(r.name), r.type) for r in plan.health_checks}
+    objects = {(r.bucket, r.key) for r in plan.health_checks if r.bucket}
     return (
-        {*records, *fences},
+        {*records, *fences, *pairs},
         {(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records},
         {parameter.name for parameter in plan.ssm_parameters},
         {secret.name for secret in plan.secrets},
+        {*objects},
+        {arn for switch in plan.routing_controls for arn in (switch.primary, switch.standby)},
     )

@@ -8,6 +8,7 @@ RegionFailoverError
 ├── StateConflict           the record kept changing under us: raise, be retried
 ├── LeaseEnded             our lease ended before an effect: nothing is done, another worker goes on
 ├── FenceRefused            Route 53 refused the batch: the world is not what the snapshot saw
+├── RuleRefused             ARC refused routing controls' states, such as by a safety rule: told in its words
 ├── NoEvidence              a check has nothing to say: neither well nor unwell
 ├── NotAnswerable           a human's request that nothing there answers to: said back to whoever asked
 ├── RemoteFailure           a remote call failed; carries a Symptom
@@ -61,6 +62,10 @@ class LeaseEnded(RegionFailoverError):
 
 class FenceRefused(RegionFailoverError):
     """Route 53 refused the batch whole: what is there is not what the snapshot saw."""
+
+
+class RuleRefused(RegionFailoverError):
+    """ARC refused to set routing controls, such as by a safety rule; says so in its own words."""
 
 
 class NoEvidence(RegionFailoverError):

@@ -73,7 +73,8 @@ class Policy:
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
     `failback_blackouts`: when it may not, whatever the windows say;
     `max_changes`: how many records and parameters one transition may change (`domain/preview.py`), None for
-    no limit.
+    no limit;
+    `order`: 'together', or 'data-plane-first': records are changed once the data plane has moved.
     """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
@@ -90,6 +91,7 @@ class Policy:
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()
     max_changes: int | None = None
+    order: str = "together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,44 @@ class SsmParameter(NamedValue):
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A PRIMARY/SECONDARY pair in Route 53 whose PRIMARY's health check follows a signal of ours.
+
+    `follows`: 'alarm' (on a metric) or 'object' (`bucket`, `key`), in the control Region; `interval_s`
+    between the looks of a check that follows an object, of which `threshold` in a row must agree
+    (`domain/dataplane.py`).
+    """
+
+    zone_id: str
+    name: str
+    type: str
+    primary: tuple[str, ...]
+    standby: tuple[str, ...]
+    follows: str = "alarm"
+    bucket: str = ""
+    key: str = ""
+    interval_s: int = 30
+    threshold: int = 3
+
+    def values(self, role: Role) -> tuple[str, ...]:
+        """Return the values that point at that role's Region."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingControl:
+    """Two routing controls of ARC, one for each role: their ARNs, and the cluster's endpoints as URLs.
+
+    `override`: the ARNs of safety rules that may be overridden; none unless the plan names them.
+    """
+
+    primary: str
+    standby: str
+    endpoints: tuple[str, ...]
+    override: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One application's description. `control_targets`: URLs outside both Regions; any answer will do."""
 
@@ -276,6 +316,8 @@ class Plan:
     instance_checks: tuple[InstanceCheck, ...] = ()
     secrets: tuple[SecretSwitch, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    health_checks: tuple[HealthCheck, ...] = ()
+    routing_controls: tuple[RoutingControl, ...] = ()
 
     @property
     def sends_headers(self) -> bool:

@@ -22,6 +22,7 @@ from region_failover.domain.configuration_file import (
     read_parameter,
     read_secret,
 )
+from region_failover.domain.dataplane_file import check_data_plane, read_health_check, read_routing_control
 from region_failover.domain.errors import PlanError
 from region_failover.domain.plan import (
     AlarmCheck,
@@ -89,7 +90,10 @@ def _plan(top: Table) -> Plan:
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
     checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
-    switches.only("route53_record", "linode_record", "ssm_parameter", "secret", "hook")
+    switches.only(
+        "route53_record", "linode_record", "ssm_parameter", "secret", "hook",
+        "route53_health_check", "arc_routing_control",
+    )  # fmt: skip
     plan = Plan(
         name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
         regions=regions,
@@ -107,6 +111,10 @@ def _plan(top: Table) -> Plan:
         ssm_parameters=switches.tables("ssm_parameter", lambda table: read_parameter(table, regions)),
         secrets=switches.tables("secret", lambda table: read_secret(table, regions)),
         hooks=switches.tables("hook", read_hook),
+        health_checks=switches.tables(
+            "route53_health_check", lambda table: read_health_check(table, _targets)
+        ),
+        routing_controls=switches.tables("arc_routing_control", read_routing_control),
     )
     _check_whole(top, plan)
     return plan
@@ -125,8 +133,13 @@ def _check_whole(top: Table, plan: Plan) -> None:
         top.fail(
             "policy.failback_steps", "no record is weighted", "at least one route53_record, weighted = true"
         )
-    if not (plan.route53_records or plan.linode_records):
-        top.fail("switch", "nothing would move traffic", "at least one route53_record or linode_record")
+    check_data_plane(top, plan)
+    if not (plan.route53_records or plan.linode_records or plan.health_checks or plan.routing_controls):
+        top.fail(
+            "switch",
+            "nothing would move traffic",
+            "at least one route53_record, linode_record, route53_health_check or arc_routing_control",
+        )
     _check_checks(top, plan)
     for zone_id, records in plan.zones().items():
         _check_batch(top, zone_id, records)

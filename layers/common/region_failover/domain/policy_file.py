@@ -22,6 +22,7 @@ from region_failover.domain.window import DAYS, Once, Span, Weekly
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 
 MOST_STEPS = 10
+ORDERS = ("together", "data-plane-first")
 
 MOST_CHANGES = 100_000
 
@@ -50,6 +51,7 @@ def read_policy(table: Table) -> Policy:
         "failback_window",
         "failback_blackout",
         "max_changes",
+        "order",
     )
     default = Policy()
     return Policy(
@@ -67,6 +69,7 @@ def read_policy(table: Table) -> Policy:
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
         max_changes=table.whole("max_changes", 1, MOST_CHANGES) if "max_changes" in table.values else None,
+        order=table.choice("order", default.order, {order: order for order in ORDERS}),
     )
 
 

@@ -69,6 +69,8 @@ class StepKind(StrEnum):
     SECRET = "secret"  # noqa: S105  (a kind of step)
     BEFORE = "before"  # a hook that is asked
     AFTER = "after"  # a hook that is told
+    HEALTH_CHECK = "health-check"
+    ROUTING_CONTROL = "routing-control"
 
 
 class StepStatus(StrEnum):

@@ -24,6 +24,8 @@ from region_failover.service.parameters import pay_debts, put_back
 from region_failover.service.plan_ahead import plan_ahead
 from region_failover.service.proposal import follow_proposal
 from region_failover.service.record import Deadline, Summary, ensure_state, send_left_behind
+from region_failover.service.routing import put_controls_back
+from region_failover.service.signals import follow_record
 from region_failover.service.switches import request_linode_again
 from region_failover.service.transition import resume
 
@@ -70,6 +72,7 @@ def look_after(
 def _move_or_finish(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> Summary:
     state = ensure_state(ports, plan)
     send_left_behind(ports, state)
+    follow_record(ports, plan)
     if state.transition is not None:
         return record(ports, plan, trigger, _go_on(ports, plan, state, trigger, deadline))
     if not state.paused and trigger.expect is None:
@@ -110,6 +113,7 @@ def _undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
     if not may_have_late_writers(state, ports.clock.now()):
         return
     put_back(ports, plan, state)
+    put_controls_back(ports, plan, state)
     if plan.linode_records:
         request_linode_again(ports, plan, state)
 

@@ -47,6 +47,7 @@ from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.checks import told_checks
+from region_failover.service.dataplane_readiness import DataPlaneInventory, data_plane_looks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
 from region_failover.service.drift import reading_linode_once, watch_linode_for_drift
 from region_failover.service.record import Deadline, Summary, load_state, tell
@@ -61,7 +62,7 @@ TOGETHER = timedelta(seconds=40)
 MOST_TOLD = 30
 
 
-class Inventory(Protocol):
+class Inventory(DataPlaneInventory, Protocol):
     """What only readiness looks at. Every method may raise RemoteFailure."""
 
     def describe(self, region: str, table: str) -> Table:
@@ -226,6 +227,8 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
         )
     yield from _configuration(ports, inventory, plan, state)
     yield from _linode(ports, inventory, plan, state)
+    for look in data_plane_looks(ports, inventory, plan, state):
+        yield _Look(look.subject, look.see, look.find)
     for region in regions:
         for check in told_checks(ports, plan, region):
             subject = f"{check.name} in {region}"

@@ -21,6 +21,7 @@ from region_failover.domain.zone import (
     fence_record,
 )
 from region_failover.ports import Eyes, Ports
+from region_failover.service.found import found_at, newest_epoch
 
 # Writers of one record: the runner, its steps, linode_dns and a tick. Each round of conflicts has a winner.
 ATTEMPTS = 20
@@ -82,7 +83,7 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
     if state is not None:
         return state
     zones = _read_zones(ports, plan)
-    fresh = _state_from(plan, zones)
+    fresh = _state_from(ports, plan, zones)
     ports.store.save_state(replace(fresh, version=1), 0)
     for zone_id, zone in zones.items():
         if zone.fence is None:
@@ -95,14 +96,16 @@ def ensure_state(ports: Ports, plan: Plan) -> PlanState:
 
 def state_or_what_it_would_be(ports: Ports, plan: Plan) -> PlanState:
     """Return the plan's state, or where there is none what `ensure_state` would make; write nothing."""
-    return load_state(ports, plan) or _state_from(plan, _read_zones(ports, plan))
+    return load_state(ports, plan) or _state_from(ports, plan, _read_zones(ports, plan))
 
 
-def _state_from(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> PlanState:
+def _state_from(ports: Ports, plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> PlanState:
     ours = [f for f in (zone.read_fence() for zone in zones.values()) if f and f.plan == plan.name]
     newest = max(ours, key=lambda fence: fence.epoch, default=None)
     active = newest.active if newest and newest.active in tuple(plan.regions) else _pointed_at(plan, zones)
-    return initial_state(plan.name, newest.epoch if newest else 0, active)
+    role = found_at(ports, plan)  # what has no fence knows best itself, and moves first
+    active = plan.regions.of(role) if role else active
+    return initial_state(plan.name, max(newest.epoch if newest else 0, newest_epoch(ports, plan)), active)
 
 
 def load_state(ports: Ports, plan: Plan) -> PlanState | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from region_failover.domain.dataplane import data_plane_steps
 from region_failover.domain.decision import Reason
 from region_failover.domain.errors import FenceRefused, LeaseEnded
 from region_failover.domain.hooks import When
@@ -46,7 +47,7 @@ INSYNC_POLL_S = 1.0
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
-    """Return a plan's steps: one per hook, zone, parameter or secret and its Region, one for Linode.
+    """Return a plan's steps: one per hook, zone, data-plane switch, value and Region, one for Linode.
 
     For a `share` of the traffic, only the zones that have weighted records, and the before-hooks; for the
     return of one (0), which must not wait for anybody's word, not even these.
@@ -67,7 +68,7 @@ def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
         Step(StepKind.SECRET, secret.name, region) for secret in plan.secrets for region in secret.regions
     ]
     after = [hook.step for hook in plan.hooks if hook.when is When.AFTER]
-    return (*before, *zones, *linode, *parameters, *secrets, *after)
+    return (*before, *zones, *linode, *parameters, *secrets, *data_plane_steps(plan), *after)
 
 
 def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:

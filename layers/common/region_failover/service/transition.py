@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from region_failover.domain.dataplane import DATA_PLANE, due, has_traffic_moved, is_of_its_source
 from region_failover.domain.decision import Decision, Reason, hold
-from region_failover.domain.errors import FenceRefused, LeaseEnded, OutOfTime, RemoteFailure
+from region_failover.domain.errors import FenceRefused, LeaseEnded, OutOfTime, RemoteFailure, RuleRefused
 from region_failover.domain.journal import (
     Claim,
     add_notice,
@@ -39,6 +40,8 @@ from region_failover.service.named_values import VALUES
 from region_failover.service.observe import Observation
 from region_failover.service.parameters import switch_value
 from region_failover.service.record import Deadline, change, send, tell
+from region_failover.service.routing import switch_controls
+from region_failover.service.signals import switch_health_check
 from region_failover.service.switches import (
     finish,
     may_still_act,
@@ -86,7 +89,7 @@ def run_steps(
     verified_at: datetime,
     deadline: Deadline,
 ) -> Decision | None:
-    """Ask the before-hooks, run every step that is not settled at the same time, complete if nothing is left.
+    """Ask the before-hooks, run all steps that are due and not settled at once, complete if none is left.
 
     What cannot be finished now keeps its place in the record; the lease is given up so that the next tick
     goes on. Returns a hold where a hook has stopped it. Raises OutOfTime where a call is still running: then
@@ -95,7 +98,8 @@ def run_steps(
     stopped = may_begin(ports, plan, transition)
     if stopped is not None:
         return stopped
-    before = _before(transition, zones)
+    now_due = {step.key for step in due(plan, transition)}
+    before = {key: seen for key, seen in _before(plan, transition, zones).items() if key in now_due}
     started = start(ports, plan, transition, before)
     if started is None:
         return None
@@ -103,7 +107,7 @@ def run_steps(
     calls = [
         lambda step=step: _run_step(ports, plan, transition, step, verified_at, deadline)
         for step in transition.steps
-        if step.status not in SETTLED and step.kind is not StepKind.AFTER
+        if step.status not in SETTLED and step.kind is not StepKind.AFTER and step.key in now_due
     ]
     answers = ports.together(calls, timedelta(seconds=max(deadline.remaining_s(), 1.0)))
     if any(type(answer) is TimeoutError for answer in answers):
@@ -122,13 +126,13 @@ def run_steps(
     return None
 
 
-def _before(transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[str, str]:
-    """Return what was there, by step; Linode's is recorded by its own executor."""
+def _before(plan: Plan, transition: Transition, zones: Mapping[str, ZoneSnapshot]) -> dict[str, str]:
+    """Return what was there, by step; Linode's is recorded by its own executor, an object's by its step."""
     found: dict[str, str] = {}
     for step in transition.steps:
         if step.kind is StepKind.ROUTE53 and step.subject in zones:
             found[step.key] = zones[step.subject].to_json()
-        elif step.kind in VALUES:
+        elif step.kind in VALUES or is_of_its_source(plan, step):
             found[step.key] = transition.source
     return found
 
@@ -142,6 +146,16 @@ def _run_step(
         StepKind.SSM: lambda: switch_value(ports, plan, transition, step),
         StepKind.SECRET: lambda: switch_value(ports, plan, transition, step),
         StepKind.LINODE: lambda: request_linode(ports, plan, transition),
+        StepKind.HEALTH_CHECK: lambda: _run_data_plane(
+            ports,
+            plan,
+            transition,
+            step,
+            lambda: switch_health_check(ports, plan, transition, step, verified_at, deadline),
+        ),
+        StepKind.ROUTING_CONTROL: lambda: _run_data_plane(
+            ports, plan, transition, step, lambda: switch_controls(ports, plan, transition, step, verified_at)
+        ),
     }
     try:
         may_still_act(ports, plan, transition)
@@ -179,10 +193,32 @@ def _run_zone(
         _tell_switched(ports, plan, transition)
 
 
+def _run_data_plane(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, switch: Callable[[], bool]
+) -> None:
+    """Run a step of the data plane; what keeps it from that is recorded and told; every tick tries again."""
+    try:
+        done = switch()
+    except (RemoteFailure, FenceRefused, RuleRefused, TimeoutError) as error:
+        if finish(ports, plan, transition.epoch, step.key, StepStatus.FAILED, str(error)) is None:
+            return  # the epoch is over, or another worker has settled the step: nothing to page about
+        tell(
+            ports,
+            plan,
+            f"data plane failed {transition.epoch} {step.key}",
+            f"[{plan.name}] {step.kind.value} {step.subject} is not switched yet",
+            f"{transition.direction.value} to {transition.target}, epoch {transition.epoch}: {error}\n"
+            "The transition stays open; every tick tries again.",
+        )
+        return
+    if done:
+        _tell_switched(ports, plan, transition)
+
+
 def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
     state = ports.store.load_state(plan.name)
     found = state.transition if state and state.transition else transition
-    if any(s.kind is StepKind.ROUTE53 and s.status is not StepStatus.DONE for s in found.steps):
+    if not has_traffic_moved(plan, found):
         return
     tell(
         ports,
@@ -190,7 +226,10 @@ def _tell_switched(ports: Ports, plan: Plan, transition: Transition) -> None:
         f"switched {transition.epoch}",
         f"[{plan.name}] {describe(plan, transition)}",
         f"Route 53 is INSYNC and reads back: {describe(plan, transition)} (epoch {transition.epoch}). Clients"
-        " follow within the records' TTL.",
+        " follow within the records' TTL."
+        if not any(step.kind in DATA_PLANE for step in found.steps)
+        else f"The data plane has it: {describe(plan, transition)} (epoch {transition.epoch}). Clients follow"
+        " within the records' TTL.",
     )
 
 
