@@ -512,7 +512,7 @@ class World:
         ]
 
     def edit_record(self, *values: str) -> None:
-        """Point the application's record at these values, as a human at the console would; none deletes it."""
+        """Point the application's record at these values, as a human would; none deletes it."""
         route53 = self.aws("route53")
         sets = route53.list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
         there = next((r for r in sets if (r["Name"].rstrip("."), r["Type"]) == (layout.API_NAME, "A")), None)

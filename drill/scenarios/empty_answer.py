@@ -11,7 +11,7 @@ WITHIN_S = 150.0  # the next tick of the minute's schedule, and the resolver's m
 
 
 def run(stage: Stage) -> None:
-    """Rehearse: the record deleted, requests fail; a tick writes it back with the fence kept; nothing moves."""
+    """Rehearse: the record deleted, requests fail; a tick writes it back, the fence kept; nothing moves."""
     world = stage.world
     stage.begin()
     batches = world.batches()

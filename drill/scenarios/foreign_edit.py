@@ -45,7 +45,7 @@ def run(stage: Stage) -> None:
 
 
 def _moved_by_hand(stage: Stage) -> None:
-    """A human moves the record to the standby; the plan follows, with all that it switches, and comes home."""
+    """A human moves the record to the standby; the plan follows, with all of it, and comes home."""
     world = stage.world
     stage.strike(f"a human points {layout.API_NAME} at {layout.STANDBY}", phase="moved by hand")
     world.edit_record(layout.STANDBY_ADDRESS)
@@ -70,7 +70,7 @@ def _status(stage: Stage) -> dict[str, object]:
 
 
 def _refused(stage: Stage, seen: str) -> None:
-    """Assert that what is not exactly meant has no effect: another function, an empty checksum, another one."""
+    """Assert that what is not exactly meant has no effect."""
     world = stage.world
     request = {"action": "restore", "plan": layout.PLAN, "reason": "a rehearsal", "by": BY}
     wrong = {
