@@ -32,9 +32,16 @@ LIMITS = {"lease_s": 120.0, "step_lease_s": 90.0, "verified_within_s": 30.0, "ti
 
 
 def history(
-    setting: Setting, exchanges: Iterable[Exchange], connections: Sequence[Connection], began: float
+    setting: Setting,
+    exchanges: Iterable[Exchange],
+    connections: Sequence[Connection],
+    began: float,
+    edits: Iterable[tuple[float, list[Entry]]] = (),
 ) -> list[Entry]:
-    """Return the entries of all that the functions asked, in order, without the first and the last."""
+    """Return the entries of all that the functions asked, in order, without the first and the last.
+
+    `edits`: of the zone by humans: when, and its record sets thereafter.
+    """
     scribe = Scribe(setting, Who(connections))
     ours = [e for e in exchanges if scribe.who.trace(e) and e.asked_at >= began]
     for exchange in ours:
@@ -44,6 +51,8 @@ def history(
     _in_the_order_of_versions(scribe)
     _find_owners(scribe)
     scribe.begin_all()
+    for at, records in edits:
+        scribe.add(at, "world", what="human-edit", zone_id=setting.zone_id, records=records)
     return scribe.entries(began)
 
 

@@ -44,7 +44,8 @@ def record(world: World) -> list[Entry]:
         plan_text(world.plan_values()), world.began, world.zones_at_first, fences, layout.LINODE_TOKEN
     )
     connections = read_connections(world.emulator.connections.read_text())
-    found = history(_setting(world, first, exchanges), exchanges, connections, world.began)
+    setting = _setting(world, first, exchanges)
+    found = history(setting, exchanges, connections, world.began, world.edits)
     return [first, *found, _rest(world, len(found) + 1, found[-1]["t"] if found else 0.0)]
 
 

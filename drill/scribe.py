@@ -131,7 +131,8 @@ class Scribe:
                 numbers[entry.pop("_id")] = n
             elif "call" in entry:
                 entry["call"] = numbers[entry["call"]]
-            entry["worker"] = self._name(entry["worker"])
+            if "worker" in entry:
+                entry["worker"] = self._name(entry["worker"])
             entries.append(entry)
         return entries
 

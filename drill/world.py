@@ -83,6 +83,7 @@ class World:
         self._mail: list[dict[str, str]] = []
         self._mail_lock = threading.Lock()
         self._dead: list[str] = []
+        self.edits: list[tuple[float, list[dict[str, Any]]]] = []  # by humans: when, and the zone thereafter
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> World:
@@ -509,6 +510,17 @@ class World:
             for r in found["ResourceRecordSets"]
             if r["Type"] in {"A", "TXT"}
         ]
+
+    def edit_record(self, *values: str) -> None:
+        """Point the application's record at these values, as a human would; none deletes it."""
+        route53 = self.aws("route53")
+        sets = route53.list_resource_record_sets(HostedZoneId=self.zone_id)["ResourceRecordSets"]
+        there = next((r for r in sets if (r["Name"].rstrip("."), r["Type"]) == (layout.API_NAME, "A")), None)
+        wanted = {"Name": layout.API_NAME, "Type": "A", "TTL": 30}
+        record = {**wanted, "ResourceRecords": [{"Value": value} for value in values]} if values else there
+        change = {"Action": "UPSERT" if values else "DELETE", "ResourceRecordSet": record}
+        route53.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": [change]})
+        self.edits.append((time.time(), self.record_sets()))
 
     def parameter(self, region: str) -> str:
         """Return the parameter in one Region."""

@@ -89,6 +89,13 @@ class Place(StrEnum):
     STANDBY = "standby"
     PRIMARY = "primary"
 
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        help="Only if what stands there has this checksum, as `status` and the notification show it."
+    ),
+]
+
 
 @app.command()
 def status(context: typer.Context, plan: SomePlan = "*") -> None:
@@ -202,6 +209,37 @@ def failback(
     If that is verified just now, and replication is measured both ways.
     """
     _move(context, "failback", plan, reason, force, expect)
+
+
+@app.command()
+def restore(context: typer.Context, plan: Plan, reason: Why, expect: Expect = None) -> None:
+    """Put back what somebody has changed of what the plan switches.
+
+    The active Region's answers, if that Region is verified just now. What was changed since you looked stays.
+    """
+    _choose(context, "restore", plan, reason, expect)
+
+
+@app.command()
+def adopt(context: typer.Context, plan: Plan, reason: Why, expect: Expect = None) -> None:
+    """Let stand what somebody has changed of what the plan switches.
+
+    Where all records point at the other Region the plan follows, with all that it switches beside them; what
+    is in no plan is left as it is, and told no more until it is another.
+    """
+    _choose(context, "adopt", plan, reason, expect)
+
+
+def _choose(context: typer.Context, action: str, plan: str, reason: str, expect: str | None) -> None:
+    known: Context = context.obj
+    stack = known.stack()
+    event = {"plan": plan, "action": action, "reason": reason, "by": stack.caller()}
+    [found] = stack.invoke("failback", event if expect is None else {**event, "expect": expect})
+    detail = f": {found['detail']}" if found.get("detail") else ""
+    _say(known, found, f"{plan}: {found['action']}, {found['reason']}{detail}")
+    if found["action"] == "hold":
+        known.console.print("docs/runbook.md, 'Frozen', says what each answer means, and what to do.")
+        raise typer.Exit(HELD)
 
 
 def _operate(context: typer.Context, action: str, plan: str, **more: str) -> None:

@@ -68,7 +68,22 @@ def _rows(plan: Mapping[str, Any], now: datetime) -> list[tuple[str, Text]]:
         by = f" by {asked['answered_by']}" if asked["answered_by"] else ""
         words = f"{asked['id']}: back to {asked['to']}, {asked['stands']}{by}, expires {asked['expires_at']}"
         rows.append(("proposal", Text(words, style="bold")))
+    rows += _drift(plan)
     rows.append(("automation", _brakes(plan, now)))
+    return rows
+
+
+def _drift(plan: Mapping[str, Any]) -> list[tuple[str, Text]]:
+    """Return a row for each switch that is not as it was left, and what to answer with."""
+    rows = []
+    for one in plan.get("drift", ()):
+        words = f"{one['subject']}: holds {one['found']}; due {one['due']}; since {one['since']}"
+        left = f"; left so by {one['left_by']}" if one["left_by"] else ""
+        rows.append((one["kind"], Text(words + left, style="dim" if left else "yellow")))
+    if rows:
+        what = "frozen: no automatic failback begins" if plan["frozen"] else "not as it was left"
+        answer = f"`restore` or `adopt {plan['plan']} --expect {plan['drift_checksum']}`"
+        rows.append(("drift", Text(f"{what}; {answer}", style="bold")))
     return rows
 
 

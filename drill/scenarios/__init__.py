@@ -12,7 +12,9 @@ from drill.scenarios import (
     brown_out,
     dns_empty,
     duplicate_and_stale_events,
+    empty_answer,
     flapping,
+    foreign_edit,
     gray_writes,
     linode_down,
     no_alarms,
@@ -145,6 +147,13 @@ SCENARIOS: dict[str, Scenario] = {
         relapse_during_dwell.run,
         "the primary relapses while its failback waits for approval: withdrawn, proposed anew",
         lambda: {"failback": "approval"},
+    ),
+    "empty-answer": Scenario(
+        empty_answer.run, "somebody deletes the record: a tick writes it back by itself, and nothing moves"
+    ),
+    "foreign-edit": Scenario(
+        foreign_edit.run,
+        "somebody changes the record: told, not fought, restored by a human; moved by one, and adopted",
     ),
     "worker-frozen": Scenario(
         worker_frozen.run, "a frozen failover comes back an epoch later: Route 53 itself refuses its change"

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from region_failover.domain.drift import checksum
 from region_failover.domain.errors import MalformedEvent, NotAnswerable
 from region_failover.domain.operation import read_operation
+from region_failover.domain.zone import RecordSet
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline
 from region_failover_cli.main import Context, main
 from region_failover_cli.stack import Failed, NotReached
-from tests.fakes import EAST, WEST, World
+from tests.fakes import EAST, WEST, ZONE, World
 from tests.functional.test_approval import ASKING, proposed, settled
 
 ARN = "arn:aws:iam::123456789012:user/mia"
@@ -212,3 +214,65 @@ def test_check_of_a_plan_that_is_ready_exits_with_0(shell: Shell) -> None:
     shell.run("check", "orders")
     assert shell.code == 0
     assert shell.stack.asked[-1][1]["plan"] == "orders"
+
+
+# drift
+
+
+def test_status_shows_what_has_drifted_and_how_to_answer(shell: Shell) -> None:
+    world = shell.stack.world
+    assert "drift" not in shell.run("status")
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+    world.tick()
+    text = shell.run("status", "orders")
+    found = checksum(world.state.drift)
+    assert f"route53 {ZONE} api.example.com A: holds 203.0.113.99; due 192.0.2.10; since" in text
+    assert f"frozen: no automatic failback begins; `restore` or `adopt orders --expect {found}`" in text
+    shell.run("adopt", "orders", "--reason", "a test")
+    assert "left so by arn:aws:iam::" in " ".join(shell.run("status", "orders").replace("│", " ").split())
+
+
+def test_a_restore_goes_to_the_function_that_may_and_says_who_asks(shell: Shell) -> None:
+    world = shell.stack.world
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+    world.tick()
+    found = checksum(world.state.drift)
+    text = shell.run("restore", "orders", "--expect", found, "--reason", "a slip")
+    assert shell.code == 0
+    assert "orders: restore, restored" in text
+    assert shell.stack.asked[-1] == (
+        "failback",
+        {"plan": "orders", "action": "restore", "reason": "a slip", "by": ARN, "expect": found},
+    )
+    assert world.answer() == ("192.0.2.10",)
+    text = shell.run("restore", "orders", "--reason", "once more")
+    assert (shell.code, "expect" in shell.stack.asked[-1][1]) == (1, False)
+    assert "orders: hold, no-drift" in text
+    assert "docs/runbook.md, 'Frozen'" in text
+
+
+def test_what_stands_there_by_now_is_not_overwritten(shell: Shell) -> None:
+    world = shell.stack.world
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+    text = shell.run("restore", "orders", "--expect", "0123456789abcdef", "--reason", "a slip")
+    assert (shell.code, world.answer()) == (1, ("203.0.113.99",))
+    assert "hold, changed-since" in text
+
+
+def test_an_empty_checksum_is_no_word_for_anything(shell: Shell) -> None:
+    world = shell.stack.world
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
+    for action in ("restore", "adopt"):
+        with pytest.raises(MalformedEvent, match="'expect' is ''; allowed are the 16 hexadecimal digits"):
+            shell.stack.invoke(
+                "failback", {"plan": "orders", "action": action, "reason": "r", "by": "mia", "expect": ""}
+            )
+    assert (world.answer(), world.state.drift) == (("203.0.113.99",), ())
+
+
+def test_adopt_follows_a_human_who_has_moved_the_records(shell: Shell) -> None:
+    world = shell.stack.world
+    world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("198.51.100.10",)))
+    text = shell.run("adopt", "orders", "--reason", "moved by hand in the incident")
+    assert (shell.code, world.state.epoch) == (0, 1)
+    assert "orders: move, operator-asked" in text

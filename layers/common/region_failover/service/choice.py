@@ -102,7 +102,8 @@ def choose(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadline) -> Su
     drift = merged(state.drift, look.found, look.looked_at)
     asked = _Asked(ports, plan, trigger, deadline, state, look, drift)
     if not drift:
-        return _end(ports, plan, trigger, Outcome.NO_DRIFT, _unseen(look))
+        nothing = Outcome.NOT_LOOKED_AT if look.unseen else Outcome.NO_DRIFT
+        return _end(ports, plan, trigger, nothing, _unseen(look))
     if trigger.expect and trigger.expect != checksum(drift):
         lines = "; ".join(line_of(one) for one in drift)
         now = f"what stands there is {checksum(drift)} by now: {lines}"
@@ -249,7 +250,7 @@ def _adopt(asked: _Asked) -> Summary:
     which Region is active.
     """
     ports, plan, trigger = asked.ports, asked.plan, asked.trigger
-    if asked.look.unseen:
+    if set(plan.zones()) - set(asked.look.zones):  # a parameter of a dead Region forbids nothing
         return _end(ports, plan, trigger, Outcome.NOT_LOOKED_AT, _unseen(asked.look))
     if _all_elsewhere(asked):
         return _follow(asked)
