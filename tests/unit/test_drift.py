@@ -25,7 +25,7 @@ from region_failover.domain.drift import (
     leave,
     merged,
     of_linode,
-    of_parameter,
+    of_value,
     of_zone,
     remember,
     repair_batch,
@@ -160,7 +160,9 @@ def test_a_finding_says_what_stands_there_and_what_is_due() -> None:
 )
 def test_what_is_drift_of_a_parameter(value: str | None, owed: bool, kind: DriftKind | None) -> None:
     step = Step(StepKind.SSM, PARAMETER, WEST)
-    found = list(of_parameter(PLAN, state(owed=(step,) if owed else ()), step, value, NOON))
+    found = list(
+        of_value(PLAN, state(owed=(step,) if owed else ()), step, PLAN.ssm_parameters[0], value, NOON)
+    )
     assert [one.kind for one in found] == ([kind] if kind else [])
     assert all(one.subject == step.key for one in found)
 

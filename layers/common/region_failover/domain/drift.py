@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.checksum import digest
+from region_failover.domain.configuration import NamedValue
 from region_failover.domain.decision import Reason
 from region_failover.domain.drifted import Drifted, DriftKind
 from region_failover.domain.plan import LinodeRecord, Plan, Role, Route53Record
@@ -114,16 +115,21 @@ def is_own_fence(plan: Plan, state: PlanState, found: ZoneSnapshot) -> bool:
     return fence.epoch <= state.epoch
 
 
-def of_parameter(
-    plan: Plan, state: PlanState, step: Step, value: str | None, now: datetime
+def of_value(
+    plan: Plan, state: PlanState, step: Step, switch: NamedValue, value: str | None, now: datetime
 ) -> Iterator[Drifted]:
-    """Yield whether a parameter names anything but the active Region; what is owed is no drift."""
-    if value == state.active or any(owed.key == step.key for owed in state.owed):
+    """Yield whether a parameter or secret names anything but the active Region; what is owed is no drift.
+
+    `value`: what is there, None for nothing; of a secret '' for a text that is in no plan and is told nobody.
+    """
+    due = switch.value(plan.regions, state.active)
+    if value == due or any(owed.key == step.key for owed in state.owed):
         return
     kind = DriftKind.MISSING if value is None else DriftKind.FOREIGN
-    if value == plan.regions.other(state.active):
+    if value == switch.value(plan.regions, plan.regions.other(state.active)):
         kind = DriftKind.OTHER_REGION
-    yield _drifted(step.key, kind, "nothing" if value is None else value, state.active, now)
+    there = "nothing" if value is None else value or "another text"
+    yield _drifted(step.key, kind, there, due, now)
 
 
 def of_linode(
@@ -159,11 +165,14 @@ def subject_of_linode(record: LinodeRecord) -> str:
     return f"{StepKind.LINODE.value} {record.domain_id} {record.name or '@'} {record.type}"
 
 
+_CALLED = {StepKind.SSM.value: "parameter", StepKind.SECRET.value: "secret"}
+
+
 def readiness_subject(one: Drifted) -> str:
     """Return how readiness calls the same switch (`domain/readiness.py`)."""
     kind, *rest = one.subject.split()
-    if kind == StepKind.SSM.value:
-        return f"parameter {rest[1]} in {rest[0]}"
+    if kind in _CALLED:
+        return f"{_CALLED[kind]} {rest[1]} in {rest[0]}"
     if kind == StepKind.LINODE.value:
         return f"Linode record {rest[1]} {rest[2]} in domain {rest[0]}"
     return f"fence in {rest[0]}" if rest[1] == "fence" else f"record {rest[1]} {rest[2]} in {rest[0]}"

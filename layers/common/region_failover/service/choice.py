@@ -36,7 +36,7 @@ from region_failover.ports import Ports
 from region_failover.service.drift import BY_TICK, Look, line_of, look_at
 from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe, pair
-from region_failover.service.parameters import write_parameter
+from region_failover.service.parameters import write_value
 from region_failover.service.record import Deadline, Summary, change, change_and_tell, ensure_state
 from region_failover.service.switches import INSYNC_POLL_S, obstacle, plan_steps, read_zone
 from region_failover.service.transition import open_transition
@@ -214,7 +214,7 @@ def _restore_zone(asked: _Asked, zone_id: str, verified_at: datetime) -> _Writte
 def _restore_parameter(asked: _Asked, step: Step) -> _Written:
     if not _rests(asked):
         return _Written(problem=f"{step.key}: a move has begun meanwhile")
-    write_parameter(asked.ports, asked.plan, step, asked.state.active, asked.state.epoch)
+    write_value(asked.ports, asked.plan, step, asked.state.active, asked.state.epoch)
     return _Written(step.key)
 
 

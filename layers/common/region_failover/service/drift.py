@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
+from region_failover.domain.configuration import NamedValue, SecretSwitch
 from region_failover.domain.drift import (
     at_rest,
     checksum,
@@ -19,7 +20,7 @@ from region_failover.domain.drift import (
     is_frozen,
     merged,
     of_linode,
-    of_parameter,
+    of_value,
     of_zone,
     remember,
     subject_of_linode,
@@ -87,15 +88,34 @@ def zones(ports: Ports, plan: Plan, state: PlanState) -> Iterator[Watched]:
 
 def parameters(ports: Ports, plan: Plan, state: PlanState) -> Iterator[Watched]:
     """Yield a look at each parameter in each of its Regions."""
-    for parameter in plan.ssm_parameters:
-        for region in parameter.regions:
-            step = Step(StepKind.SSM, parameter.name, region)
-            yield Watched(
-                step.key,
-                (step.key,),
-                partial(ports.parameters.read, region, parameter.name),
-                partial(_parameter_drift, ports, plan, state, step),
-            )
+    for switch in plan.ssm_parameters:
+        for region in switch.regions:
+            see = partial(ports.parameters.read, region, switch.name)
+            yield _value(ports, plan, state, Step(StepKind.SSM, switch.name, region), switch, see)
+
+
+def secrets(ports: Ports, plan: Plan, state: PlanState) -> Iterator[Watched]:
+    """Yield a look at each secret in each of its Regions."""
+    for switch in plan.secrets:
+        for region in switch.regions:
+            see = partial(_secret_value, ports, plan, switch, region)
+            yield _value(ports, plan, state, Step(StepKind.SECRET, switch.name, region), switch, see)
+
+
+def _secret_value(ports: Ports, plan: Plan, switch: SecretSwitch, region: str) -> str | None:
+    found = ports.secrets.read(region, switch.name, switch.key, switch.values(plan.regions))
+    return None if found is None else found.value
+
+
+def _value(
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    step: Step,
+    switch: NamedValue,
+    see: Callable[[], str | None],
+) -> Watched:
+    return Watched(step.key, (step.key,), see, partial(_value_drift, ports, plan, state, step, switch))
 
 
 def linode_records(ports: Ports, plan: Plan, state: PlanState) -> Iterator[Watched]:
@@ -115,10 +135,10 @@ def _zone_drift(
     return of_zone(plan, state, zone_id, found, ports.clock.now())
 
 
-def _parameter_drift(
-    ports: Ports, plan: Plan, state: PlanState, step: Step, value: str | None
+def _value_drift(
+    ports: Ports, plan: Plan, state: PlanState, step: Step, switch: NamedValue, value: str | None
 ) -> Iterable[Drifted]:
-    return of_parameter(plan, state, step, value, ports.clock.now())
+    return of_value(plan, state, step, switch, value, ports.clock.now())
 
 
 def _linode_drift(
@@ -128,7 +148,11 @@ def _linode_drift(
 
 
 # What the failback function may read, and write; and what is readiness's to read.
-BY_TICK: tuple[Watches, ...] = ((StepKind.ROUTE53, zones), (StepKind.SSM, parameters))
+BY_TICK: tuple[Watches, ...] = (
+    (StepKind.ROUTE53, zones),
+    (StepKind.SSM, parameters),
+    (StepKind.SECRET, secrets),
+)
 BY_READINESS: tuple[Watches, ...] = ((StepKind.LINODE, linode_records),)
 
 
