@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from region_failover.domain.errors import ConfigurationError, PlanError
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Route53Record
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.zone import canonical, fence_name
 
@@ -54,6 +54,9 @@ def read_plans(files: Iterable[Traversable]) -> tuple[Plan, ...]:
 def _refuse_shared(file: str, plan: Plan, others: Iterable[Plan]) -> None:
     """Raise PlanError where two plans would switch the same thing: each would undo the other's move."""
     for other in others:
+        between = _shared_name(plan, other)
+        if between:
+            raise PlanError(file, _SWITCHES[0], between, "each record, or each of its sets, in one plan")
         for key, found, taken in zip(_SWITCHES, _switched(plan), _switched(other), strict=True):
             for shared in found & taken:
                 raise PlanError(
@@ -62,6 +65,24 @@ def _refuse_shared(file: str, plan: Plan, others: Iterable[Plan]) -> None:
                     f"{shared!r} is also switched by plan {other.name!r}",
                     "each switch in one plan",
                 )
+
+
+def _shared_name(plan: Plan, other: Plan) -> str:
+    """Return which record of one plan is the whole of what another switches one set of, '' if none.
+
+    Two plans may each switch a set of their own of one name and type.
+    """
+    names: dict[tuple[str, str, str], set[bool]] = {}
+    for record in (*plan.route53_records, *other.route53_records):
+        names.setdefault(_name_of(record), set()).add(bool(record.set_identifier))
+    mixed = next((name for name, kinds in names.items() if len(kinds) > 1), None)
+    return (
+        f"{mixed!r} is a record of one plan and a set of plan {other.name!r}, or the reverse" if mixed else ""
+    )
+
+
+def _name_of(record: Route53Record) -> tuple[str, str, str]:
+    return record.zone_id, canonical(record.name), record.type
 
 
 _SWITCHES = (
@@ -76,7 +97,9 @@ _SWITCHES = (
 
 def _switched(plan: Plan) -> tuple[set[object], ...]:
     fences = {(zone, fence_name(records), "TXT") for zone, records in plan.zones().items()}
-    records = {(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records}
+    records = {
+        (*_name_of(r), r.set_identifier) if r.set_identifier else _name_of(r) for r in plan.route53_records
+    }
     pairs = {(r.zone_id, canonical(r.name), r.type) for r in plan.health_checks}
     objects = {(r.bucket, r.key) for r in plan.health_checks if r.bucket}
     return (

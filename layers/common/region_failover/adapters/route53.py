@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from region_failover.adapters.record_sets import chosen, find_sets, write_set
 from region_failover.adapters.symptoms import remote
 from region_failover.adapters.system import SystemClock
 from region_failover.domain.errors import FenceRefused
-from region_failover.domain.zone import Change, RecordSet, ZoneSnapshot, canonical
+from region_failover.domain.record_set import canonical
+from region_failover.domain.zone import Change, ZoneSnapshot
 from region_failover.ports import Clock
-
-# A record set with one of these is not simple: its answer depends on more than its values, and a weight.
-_NOT_SIMPLE = (
-    "AliasTarget",
-    "Region",
-    "Failover",
-    "GeoLocation",
-    "GeoProximityLocation",
-    "CidrRoutingConfig",
-    "MultiValueAnswer",
-    "HealthCheckId",
-    "TrafficPolicyInstanceId",
-)
-
-
-# More sets of one name and type than a plan has are of another kind, however many they are.
-SETS = 4
-
 
 # A batch is tried again for so long, and not later: a worker that was frozen meanwhile has to look at the
 # record first, for its lease may have ended (I4). (The SDK's own retries know no such end.)
@@ -52,9 +36,12 @@ class Zones:
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         """Return what the zone holds of these names and of the fence."""
-        found = [record for name, kind in names for record in self._sets(zone_id, name, kind)]
-        fences = self._sets(zone_id, fence, "TXT")
-        return ZoneSnapshot(fence=fences[0] if fences else None, records=tuple(found))
+        there = find_sets(self._client, zone_id, [name for name, _ in names])
+        found = [record for name, kind in names for record in chosen(there[canonical(name)], kind)]
+        (fences,) = find_sets(self._client, zone_id, [fence]).values()
+        marks = [record for record in fences if record.type == "TXT"]
+        found += [record for record in fences if record.type == "CNAME"]  # the fence could not be made there
+        return ZoneSnapshot(marks[0] if marks else None, tuple(dict.fromkeys(found)))
 
     @remote
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
@@ -62,7 +49,7 @@ class Zones:
         batch = {
             "Comment": comment[:256],
             "Changes": [
-                {"Action": c.action.value, "ResourceRecordSet": _record_set(c.record)} for c in changes
+                {"Action": c.action.value, "ResourceRecordSet": write_set(c.record)} for c in changes
             ],
         }
         clock = self._clock()
@@ -85,18 +72,6 @@ class Zones:
         """Return whether the change has reached all authoritative servers."""
         return bool(self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC")
 
-    def _sets(self, zone_id: str, name: str, kind: str) -> list[RecordSet]:
-        """Return the record sets of that name and type; of more than SETS only so many."""
-        name = canonical(name)
-        answer = self._client.list_resource_record_sets(
-            HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems=str(SETS)
-        )
-        return [
-            _read(record)
-            for record in answer["ResourceRecordSets"]
-            if (canonical(record["Name"]), record["Type"]) == (name, kind)
-        ]
-
 
 def _raise_if_refused(zone_id: str, error: Exception) -> None:
     found = error.response["Error"] if isinstance(error, ClientError) else {}
@@ -110,28 +85,3 @@ def _is_worth_a_retry(error: Exception) -> bool:
         return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error.response["Error"]["Code"] in _THROTTLED or status >= 500
-
-
-def _read(record: Mapping[str, Any]) -> RecordSet:
-    identifier = str(record.get("SetIdentifier", ""))
-    weight = record.get("Weight")
-    return RecordSet(
-        name=canonical(record["Name"]),
-        type=str(record["Type"]),
-        ttl=int(record.get("TTL", 0)),
-        values=tuple(sorted(value["Value"] for value in record.get("ResourceRecords", []))),
-        simple=not any(key in record for key in _NOT_SIMPLE) and bool(identifier) == (weight is not None),
-        identifier=identifier,
-        weight=None if weight is None else int(weight),
-    )
-
-
-def _record_set(record: RecordSet) -> dict[str, Any]:
-    weighted = {"SetIdentifier": record.identifier, "Weight": record.weight} if record.identifier else {}
-    return {
-        **weighted,
-        "Name": record.name,
-        "Type": record.type,
-        "TTL": record.ttl,
-        "ResourceRecords": [{"Value": value} for value in record.values],
-    }

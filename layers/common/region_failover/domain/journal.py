@@ -57,7 +57,8 @@ class Claim:
 
     `proposal`: the id of the approved one that it carries out; `per_day`: the plan's budget of automatic
     ones, None for no limit; `share`: of a step of a stepwise failback (`Transition.share`), 0 = what is on
-    trial returns; `after`: the only epoch that it may follow, None for any.
+    trial returns; `after`: the only epoch that it may follow, None for any;
+    `forced`: over what somebody else has put into the plan's records.
     """
 
     direction: Direction
@@ -75,6 +76,7 @@ class Claim:
     per_day: int | None = None
     share: int | None = None
     after: int | None = None
+    forced: bool = False
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
@@ -108,6 +110,7 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         steps=request.steps,
         loss_s=request.loss_s,
         share=request.share,
+        forced=request.forced,
     )
     claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, proposal=None)
     if request.manual:
@@ -302,9 +305,15 @@ def finish_step(
 
 
 def complete(
-    state: PlanState, epoch: int, cooldown: timedelta, now: datetime
+    state: PlanState,
+    epoch: int,
+    cooldown: timedelta,
+    now: datetime,
+    was: Mapping[str, str] | None = None,
 ) -> tuple[PlanState, Transition] | None:
     """Return (steady state on the target, the ended transition); None while a step is not settled.
+
+    `was`: what a whole move has changed in the zones and the next one shall undo; after a return, nothing.
 
     After a step of a stepwise failback the traffic is on the source still, and its share on trial on record.
     Steps for a share write no parameter, nor does the return of one: what is owed stays owed. A whole move
@@ -331,6 +340,7 @@ def complete(
         owed=_owed_after(state, ended),
         drift=(),  # it was compared with another Region's answer
         last_change=_told_change(ended),
+        was=state.was if found.share is not None else was or {},
     )
     return steady, ended
 

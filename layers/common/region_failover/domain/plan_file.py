@@ -7,7 +7,6 @@ Configuration (parameters, secrets, hooks) is read by `domain/configuration_file
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Sequence
@@ -34,25 +33,25 @@ from region_failover.domain.plan import (
     NodeBalancerCheck,
     Plan,
     Regions,
+    Role,
     Route53Record,
 )
 from region_failover.domain.policy_file import read_degradation, read_policy, read_sampling
+from region_failover.domain.route53_file import address, clash, read_route53_record, read_values, target_name
 from region_failover.domain.toml_table import Table
-from region_failover.domain.zone import canonical
+from region_failover.domain.zone import BATCH_CHARACTERS, BATCH_ELEMENTS
 
 LINODE_TTLS = (
     30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
 )  # fmt: skip
 
-# A change batch holds 1,000 ResourceRecord elements and 32,000 characters of values (API reference); a record
-# is deleted and created, and so is the fence, whose value has at most some 120 characters.
-BATCH_ELEMENTS = 1000
-BATCH_CHARACTERS = 32_000
+# The fence is deleted and created with every batch; its value has at most some 120 characters.
 FENCE_ELEMENTS = 2
 FENCE_CHARACTERS = 2 * 120
 
 # So that the record of a transition, with what was there before, stays far below DynamoDB's 400 KB an item.
 MOST_RECORDS = 1000
+MOST_RECORDED = 350_000
 
 # Each is one more request a sample.
 MOST_CONTROL_TARGETS = 3
@@ -106,13 +105,13 @@ def _plan(top: Table) -> Plan:
         alarm_checks=checks.tables("alarm", _alarm_check),
         balancer_checks=checks.tables("linode_nodebalancer", _balancer_check),
         instance_checks=checks.tables("linode_instance", _instance_check),
-        route53_records=switches.tables("route53_record", _route53_record),
+        route53_records=switches.tables("route53_record", read_route53_record),
         linode_records=switches.tables("linode_record", _linode_record),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: read_parameter(table, regions)),
         secrets=switches.tables("secret", lambda table: read_secret(table, regions)),
         hooks=switches.tables("hook", read_hook),
         health_checks=switches.tables(
-            "route53_health_check", lambda table: read_health_check(table, _targets)
+            "route53_health_check", lambda table: read_health_check(table, read_values)
         ),
         routing_controls=switches.tables("arc_routing_control", read_routing_control),
     )
@@ -141,19 +140,45 @@ def _check_whole(top: Table, plan: Plan) -> None:
             "at least one route53_record, linode_record, route53_health_check or arc_routing_control",
         )
     _check_checks(top, plan)
-    for zone_id, records in plan.zones().items():
-        _check_batch(top, zone_id, records)
     weighted = sum(record.weighted for record in plan.route53_records)  # each is two record sets
     count = len(plan.route53_records) + weighted + len(plan.linode_records)
     if count > MOST_RECORDS:
         top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
-    route53 = [(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records]
     linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
-    _unique(top, "switch.route53_record", route53)
+    _check_zones(top, plan)
     _unique(top, "switch.linode_record", linode)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
     check_configuration(top, plan)
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
+
+
+def _check_zones(top: Table, plan: Plan) -> None:
+    """Check that each zone's records can stand and be changed together, and all into the record of a move.
+
+    DynamoDB takes 400 KB an item, what was there before the move included.
+    """
+    for zone_id, records in plan.zones().items():
+        twice = clash([*records])
+        if twice:
+            top.fail("switch.route53_record", f"zone {zone_id}: {twice}", "each record, or each set, once")
+        _check_batch(top, zone_id, records)
+    size = sum(map(_recorded, plan.route53_records))
+    if size > MOST_RECORDED:
+        top.fail(
+            "switch.route53_record",
+            f"what is there before a move would take about {size // 1000} KB of the plan's record",
+            f"at most {MOST_RECORDED // 1000} KB: shorter names and values, or several plans",
+        )
+
+
+def _recorded(record: Route53Record) -> int:
+    """Return about how many characters a record takes at most in the record of a move."""
+    ends = [sum(len(v) + 6 for v in record.values(role)) for role in Role]
+    ends += [len(alias.name) + len(alias.zone_id) + 40 for alias in record.aliases if alias]
+    sets = 2 if record.weighted else 1
+    routed = 200 if record.weighted or record.set_identifier else 0
+    undone = 0 if record.ttl is None else len(record.name) + 40
+    return sets * (100 + len(record.name) + max(ends) + routed + undone)
 
 
 def _check_checks(top: Table, plan: Plan) -> None:
@@ -172,13 +197,9 @@ def _check_checks(top: Table, plan: Plan) -> None:
 
 def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> None:
     """Check that a zone's records and its fence fit into one change batch, which is all or nothing."""
-    # Of a simple record one Region's values are deleted, the other's created; of a weighted one both, twice.
-    values = [
-        value
-        for record in records
-        for value in (*record.primary, *record.standby) * (2 if record.weighted else 1)
-    ]
-    elements, characters = len(values) + FENCE_ELEMENTS, sum(map(len, values)) + FENCE_CHARACTERS
+    sizes = [_most_in_a_batch(record) for record in records]
+    elements = sum(size[0] for size in sizes) + FENCE_ELEMENTS
+    characters = sum(size[1] for size in sizes) + FENCE_CHARACTERS
     if elements > BATCH_ELEMENTS or characters > BATCH_CHARACTERS:
         top.fail(
             "switch.route53_record",
@@ -186,6 +207,19 @@ def _check_batch(top: Table, zone_id: str, records: Sequence[Route53Record]) -> 
             f"at most {BATCH_ELEMENTS} values of {BATCH_CHARACTERS} characters in one batch of Route 53:"
             " fewer records of one zone in one plan",
         )
+
+
+def _most_in_a_batch(record: Route53Record) -> tuple[int, int]:
+    """Return how many values, of how many characters, a record takes in the larger of its batches.
+
+    A switch deletes one Region's values and creates the other's, of a weighted pair both, twice. A batch that
+    only proves that all is as it was left (`reassert_batch`) deletes and creates the same.
+    """
+    sizes = [(max(1, len(v)), sum(map(len, v))) for v in (record.primary, record.standby)]
+    elements, characters = zip(*sizes, strict=True)
+    if record.weighted:
+        return 2 * sum(elements), 2 * sum(characters)
+    return 2 * max(elements), 2 * max(characters)
 
 
 def _unique(top: Table, key: str, found: list[Any]) -> None:
@@ -288,69 +322,11 @@ def _url(table: Table, key: str) -> str:
     return str(value)
 
 
-def _route53_record(table: Table) -> Route53Record:
-    table.only("zone_id", "name", "type", "ttl", "primary", "standby", "weighted", "identifiers")
-    kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
-    if not kind:
-        table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
-    values = [_targets(table, key, kind) for key in ("primary", "standby")]
-    if set(values[0]) == set(values[1]):
-        table.fail("standby", "the same values as the primary", "values that point at the other Region")
-    return Route53Record(
-        zone_id=table.text("zone_id", _ZONE, "a hosted zone's id such as Z0123456789ABCDEFGHIJ"),
-        name=table.text("name", _LABELS, "a fully qualified domain name"),
-        type=kind,
-        ttl=table.whole("ttl", 0, 2147483647),
-        primary=values[0],
-        standby=values[1],
-        weighted=table.truth("weighted"),
-        identifiers=_identifiers(table),
-    )
-
-
-def _identifiers(table: Table) -> tuple[str, str]:
-    """Return the set identifiers of a weighted record's two sets (1 to 128 characters: API reference)."""
-    if "identifiers" not in table.values:
-        return ("primary", "standby")
-    if table.values.get("weighted") is not True:
-        table.fail("identifiers", "only weighted records have them", "weighted = true")
-    inner = table.table("identifiers")
-    inner.only("primary", "standby")
-    allowed = "a set identifier of 1 to 128 printable characters"
-    primary, standby = (inner.text(key, _IDENTIFIER, allowed) for key in ("primary", "standby"))
-    if primary == standby:
-        inner.fail("standby", f"{standby!r} is also the primary's", "another one")
-    return primary, standby
-
-
 _ADDRESS_FAMILIES = {"A": 4, "AAAA": 6, "CNAME": 0}
 
 
-def _targets(table: Table, key: str, kind: str) -> tuple[str, ...]:
-    allowed = f"a list of values for {kind}" + (", exactly one" if kind == "CNAME" else "")
-    values = table.texts(key, allowed)
-    if kind == "CNAME" and len(values) != 1:
-        table.fail(key, "several values", allowed)
-    for value in values:
-        _target(table, key, kind, value)
-    return values
-
-
 def _target(table: Table, key: str, kind: str, value: str) -> str:
-    family = _ADDRESS_FAMILIES[kind]
-    if not family:
-        if not _LABELS.fullmatch(value) or value.rstrip(".").rsplit(".", 1)[-1].isdecimal():
-            table.fail(key, f"{value!r} is not valid", "a fully qualified domain name")
-        return value
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        address = None
-    if address is None or address.version != family or address.is_unspecified:
-        table.fail(key, f"{value!r} is not valid", f"an IPv{family} address (no placeholder)")
-    if str(address) != value:
-        table.fail(key, f"{value!r} would read back differently", str(address))
-    return value
+    return target_name(table, key, value) if kind == "CNAME" else address(table, key, kind, value)
 
 
 def _linode_record(table: Table) -> LinodeRecord:

@@ -127,7 +127,8 @@ class Transition:
 
     `verified_at`: when the target was last seen healthy by this transition's runner; `loss_s`: estimated
     seconds of writes not seen on the target's side; `share`: of a step of a stepwise failback, how many
-    percent of the traffic are at the primary after it, None where all of it moves.
+    percent of the traffic are at the primary after it, None where all of it moves; `forced`: a human has
+    said that it shall overwrite what somebody else has put into the plan's records.
     """
 
     epoch: int
@@ -145,6 +146,7 @@ class Transition:
     ended_at: datetime | None = None
     outcome: str = ""
     share: int | None = None
+    forced: bool = False
 
     def step(self, key: str) -> Step | None:
         """Return the step of that name, or None."""
@@ -218,7 +220,9 @@ class PlanState:
     `owed`: steps of the last whole move still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed; `drift`: what is not as we left it (`domain/drift.py`); `repairs`:
-    when empty answers were written back lately; `last_change`: in words, what we changed last.
+    when empty answers were written back lately; `last_change`: in words, what we changed last;
+    `was`: what the last move to the standby changed for longer than
+    it lasts, by zone, for the return to undo (`domain/zone_return.py`).
     """
 
     plan: str
@@ -243,6 +247,7 @@ class PlanState:
     drift: tuple[Drifted, ...] = ()
     repairs: tuple[datetime, ...] = ()
     last_change: str = ""
+    was: Mapping[str, str] = field(default_factory=dict)
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

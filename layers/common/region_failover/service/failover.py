@@ -230,5 +230,6 @@ def _request(
         per_day=plan.policy.automatic_per_day,
         share=intent.share,
         after=state.epoch if trigger.expect is not None else None,
+        forced=trigger.manual and trigger.force,
         proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )
