@@ -6,12 +6,12 @@ What makes them is `domain/zone.py`; what a batch must never do is asked here of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.shares import aim
-from region_failover.domain.state import Direction, Step, StepKind
+from region_failover.domain.state import Direction, PlanState, Step, StepKind
 from region_failover.domain.zone import (
     Change,
     ChangeAction,
@@ -49,6 +49,15 @@ def batches_of(
     }
 
 
+def with_was(
+    plan: Plan, state: PlanState, intent: Intent, zones: Mapping[str, ZoneSnapshot]
+) -> dict[str, ZoneSnapshot]:
+    """Return the zones, for a whole return with what the move away had changed (`domain/zone_return.py`)."""
+    if aim(plan, intent) != (Role.PRIMARY, None):
+        return dict(zones)
+    return {zone_id: replace(found, was=state.was.get(zone_id, "")) for zone_id, found in zones.items()}
+
+
 class Safety(StrEnum):
     """What is asked of every transition before it is claimed, and of what is shown of one."""
 
@@ -80,7 +89,7 @@ def _name(record: RecordSet) -> tuple[str, str]:
 
 
 def _is_empty(record: RecordSet) -> bool:
-    return record.simple and not record.values
+    return not record.values and not record.alias
 
 
 def count_changes(plan: Plan, intent: Intent, steps: Sequence[Step], batches: Batches) -> int:

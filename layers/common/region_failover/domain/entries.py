@@ -104,7 +104,7 @@ def entries_of(
     elif step.kind is StepKind.LINODE:
         yield from (_of_linode(plan, intent, record, there) for record in plan.linode_records)
     elif step.kind is StepKind.SSM:
-        yield _of_parameter(intent, step, there)
+        yield _of_parameter(plan, intent, step, there)
     else:
         why = "this kind of switch is not looked at before a move"
         yield Entry(What.OTHER, step.key, "", "", intent.target, None, intent.target, why)
@@ -159,8 +159,11 @@ def render(record: RecordSet | None) -> str:
     if record is None:
         return NOTHING
     weight = "" if record.weight is None else f", weight {record.weight}"
-    values = ", ".join(record.values) if record.simple else "not a simple record set"
-    return f"{values} (TTL {record.ttl} s{weight})"
+    routed = "".join(f", {name} {value}" for name, value in record.kept)
+    ttl = "" if record.alias else f"TTL {record.ttl} s"
+    beside = f"{ttl}{weight}{routed}".removeprefix(", ")
+    unknown = "" if record.simple else ", with more that is not known here"
+    return f"{record} ({beside}){unknown}" if beside else f"{record}{unknown}"
 
 
 def _of_linode(plan: Plan, intent: Intent, record: LinodeRecord, there: There) -> Entry:
@@ -189,9 +192,11 @@ def _linode_words(found: tuple[str, int]) -> str:
     return f"{found[0]} (TTL {f'{found[1]} s' if found[1] else 'the default'})"
 
 
-def _of_parameter(intent: Intent, step: Step, there: There) -> Entry:
+def _of_parameter(plan: Plan, intent: Intent, step: Step, there: There) -> Entry:
     key = parameter_key(step.region, step.subject)
     unread = "" if key in there.parameters else there.why_unread(key)
     was = there.parameters.get(key)
     before = "" if unread else was if was is not None else NOTHING
-    return Entry(What.PARAMETER, step.subject, step.region, before, intent.target, was, intent.target, unread)
+    switch = next((one for one in plan.ssm_parameters if one.name == step.subject), None)
+    after = switch.value(plan.regions, intent.target) if switch else intent.target
+    return Entry(What.PARAMETER, step.subject, step.region, before, after, was, after, unread)

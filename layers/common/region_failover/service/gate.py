@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from region_failover.domain.batches import Intent, batches_of, count_changes, unsafe
+from region_failover.domain.batches import Intent, batches_of, count_changes, unsafe, with_was
 from region_failover.domain.decision import Reason
 from region_failover.domain.drift import astray
 from region_failover.domain.plan import Plan
@@ -67,7 +67,7 @@ def _of_batches(
     plan: Plan, state: PlanState, intent: Intent, zones: Mapping[str, ZoneSnapshot], forced: bool
 ) -> Iterator[Obstacle]:
     steps, cap = plan_steps(plan, intent.share), plan.policy.max_changes
-    batches = batches_of(plan, state.epoch + 1, intent, steps, zones)
+    batches = batches_of(plan, state.epoch + 1, intent, steps, with_was(plan, state, intent, zones))
     for zone_id, batch in batches.items():
         yield from ((Reason.UNSAFE_BATCH, words) for _, words in unsafe(plan, zone_id, batch))
     count = count_changes(plan, intent, steps, batches)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from region_failover.domain.batches import Intent
+from region_failover.domain.batches import Intent, with_was
 from region_failover.domain.entries import There, linode_key, parameter_key, zone_key
 from region_failover.domain.plan import LinodeRecord, Plan
 from region_failover.domain.preview import Preview, preview_of
@@ -44,10 +44,11 @@ def preview(
     """Return what this transition would make of what is there; `zones`: as they were read just now."""
     steps = plan_steps(plan, intent.share)
     unread = {zone_key(zone): _why(a) for zone, a in zones.items() if isinstance(a, Exception)}
+    read = {zone: found for zone, found in zones.items() if isinstance(found, ZoneSnapshot)}
     linode, not_linode = _linode(ports, plan, steps)
     parameters, not_parameters = _parameters(ports, steps)
     there = There(
-        zones={zone: found for zone, found in zones.items() if isinstance(found, ZoneSnapshot)},
+        zones=with_was(plan, state, intent, read),
         linode=linode,
         parameters=parameters,
         unread={**unread, **not_linode, **not_parameters},
