@@ -13,7 +13,7 @@ from string import Template
 from drill.emulator import KEY, RigError
 from drill.layout import BUILD, ROOT, SAM
 
-COPIED = ("template.yaml", "signals.yaml", "vantage.yaml", "functions", "layers")
+COPIED = ("template.yaml", "signals.yaml", "vantage.yaml", "dataplane.yaml", "functions", "layers")
 PLANS = Path("layers") / "plans"
 BUILT = Path(".aws-sam") / "build"
 BUILT_VANTAGE = Path(".aws-sam") / "vantage"

@@ -45,6 +45,7 @@ class Emulator:
         self.port = free_port()
         self._log = log
         self._functions_port = functions_port or self.port
+        self._dns: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
@@ -78,6 +79,10 @@ class Emulator:
     def send_functions_through(self, port: int) -> None:
         """Send the functions' calls to this port; before `start`."""
         self._functions_port = port
+
+    def ask_names_of(self, port: int) -> None:
+        """Have the functions ask a DNS server on this port, in place of the world's; before `start`."""
+        self._dns = {"DNS_RESOLVER": f"127.0.0.1:{port}"}
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -136,6 +141,7 @@ class Emulator:
             "REHEARSAL_REPLICATION": str(self.replication_pause),
             "REHEARSAL_CONNECTIONS": str(self.connections),
             **self.names.environment(self._functions_port),
+            **self._dns,
         }
 
     def _is_ready(self) -> bool:

@@ -39,7 +39,7 @@ def judge(world: World, file: Path) -> Check:
 def record(world: World) -> list[Entry]:
     """Return the rehearsal's history: the plan, what the functions did, and what there is now."""
     exchanges = world.exchanges.all()
-    fences = {world.zone_id: layout.FENCE_NAME}
+    fences = {world.zone_id: world.fence_name}
     first = first_entry(
         plan_text(world.plan_values()), world.began, world.zones_at_first, fences, layout.LINODE_TOKEN
     )
@@ -55,7 +55,7 @@ def _setting(world: World, first: Entry, exchanges: tuple[Exchange, ...]) -> Set
     return Setting(
         plan=first,
         zone_id=world.zone_id,
-        fence=layout.FENCE_NAME,
+        fence=world.fence_name,
         state_table=world.stack.outputs["StateTableName"],
         heartbeat_table=world.stack.outputs["HeartbeatTableName"],
         urls=urls,

@@ -265,12 +265,12 @@ class Stage:
         name = "the dead Region's parameter is owed, and stopped nothing" if stale else "nothing is owed"
         self.check(f"{phase}: {name}", owed == [f"ssm {region}" for region in stale], ", ".join(owed))
 
-    def await_failback(self, repaired: float, *, number: int = 2) -> bool:
+    def await_failback(
+        self, repaired: float, *, number: int = 2, within_s: float = FAILBACK_WITHIN_S
+    ) -> bool:
         """Assert that the traffic comes home by itself, without one failed request since the repair."""
         self.say("waiting for sustained health and the failback")
-        done = self.wait(
-            "repair: the failback is complete", lambda: self.completed(number), FAILBACK_WITHIN_S
-        )
+        done = self.wait("repair: the failback is complete", lambda: self.completed(number), within_s)
         if done:
             measure_return(self.report, self.world.transitions()[number - 1], self.world.wall(repaired))
         for name, client in self.world.clients.items():

@@ -20,12 +20,21 @@ from drill import events, layout
 from drill.application import ApplicationEndpoint, shared_port
 from drill.black_hole import BlackHole
 from drill.client import TrafficClient
+from drill.data_plane import (
+    deploy_data_plane,
+    failover_pair,
+    fence_name,
+    health_of,
+    make_health_check,
+    parameters_of,
+)
 from drill.deploy import Project, sam_deploy
-from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone
+from drill.dns import AuthoritativeDns, LinodeDomain, Route53Zone, Source
 from drill.emulator import KEY, Emulator, RigError
 from drill.exchanges import KEPT, Exchanges
 from drill.faults import FaultTable
-from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change, allow_send_batch
+from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change, allow_publishing, allow_send_batch
+from drill.health_checks import HealthCheckers
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
 from drill.names import ELSEWHERE, application_name, dynamodb_name
@@ -46,6 +55,9 @@ USUAL_POLICY = {
     "degradation_over": "10m",
     "more_checks": "",
     "more_record": "",
+    "record_name": layout.API_NAME,
+    "more_switches": "",
+    "follows": "",  # 'alarm' or 'object': the application's name is a failover pair, whose check follows it
 }
 # The product's own defaults, for scenarios about its real times.
 REAL_TIMES = {"every": "15s", "quick_every": "5s", "timeout": "2s", "confirm_for": "60s"}
@@ -103,6 +115,10 @@ class World:
     def _start(self) -> None:
         self._run(self.proxy)
         self.emulator.send_functions_through(self.proxy.port)
+        self._sources: list[Source] = []
+        self.dns = AuthoritativeDns(self._sources, ttl_scale=layout.TTL_SCALE)
+        self._run(self.dns)
+        self.emulator.ask_names_of(self.dns.port)
         self._run(self.emulator)
         self._run(self.emulator.names)
         self._run(self.linode)
@@ -111,8 +127,8 @@ class World:
         self._start_applications()
         swallowed = (self.proxy.port, self.port, self.legacy_port, self.linode.port)
         self._run(BlackHole(layout.NOWHERE, swallowed))
-        self._deploy()
         self._start_dns()
+        self._deploy()
         self._start_relay()
         self.began, self.zones_at_first = time.time(), {self.zone_id: self.record_sets()}
 
@@ -152,7 +168,7 @@ class World:
     def _make_zone(self) -> str:
         route53 = self.aws("route53")
         zone = route53.create_hosted_zone(Name=layout.ZONE, CallerReference="rehearsal")["HostedZone"]
-        record = {"Name": layout.API_NAME, "Type": "A", "TTL": 30}
+        record = {"Name": self.policy["record_name"], "Type": "A", "TTL": 30}
         sets = [{**record, "ResourceRecords": [{"Value": layout.PRIMARY_ADDRESS}]}]
         if "weighted = true" in self.policy["more_record"]:
             addresses = {"primary": layout.PRIMARY_ADDRESS, "standby": layout.STANDBY_ADDRESS}
@@ -165,6 +181,8 @@ class World:
                 }
                 for role, address in addresses.items()
             ]
+        if self.policy["follows"]:
+            sets += failover_pair(make_health_check(route53, self.policy["follows"]))
         route53.change_resource_record_sets(
             HostedZoneId=zone["Id"],
             ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": found} for found in sets]},
@@ -213,6 +231,11 @@ class World:
             "standby_endpoint": application_name(layout.STANDBY),
             "port": self.port,
             "zone_id": self.zone_id,
+            "more_switches": Template(self.policy["more_switches"]).substitute(
+                zone_id=self.zone_id,
+                primary_address=layout.PRIMARY_ADDRESS,
+                standby_address=layout.STANDBY_ADDRESS,
+            ),
         }
 
     def _deploy(self) -> None:
@@ -227,6 +250,9 @@ class World:
         add_replica(self.emulator, self.stack.outputs["HeartbeatTableName"], layout.STANDBY, layout.PRIMARY)
         switching = tuple(self.stack.function(name) for name in ("Failover", "Failback"))
         allow_get_change(self.emulator, layout.STANDBY, switching)
+        if self.policy["follows"]:
+            deploy_data_plane(self.emulator, self._project.folder, self.policy["follows"])
+            allow_publishing(self.emulator, layout.STANDBY, switching)
         allow_send_batch(self.emulator, layout.STANDBY, self.stack.function("HealthProbe"))
         self._subscribe()
         took = time.monotonic() - started
@@ -251,6 +277,7 @@ class World:
                 "LinodeTokenSecretArn": self.secret_arn,
                 "LinodeApiUrl": self.linode.base_url,
                 "ProbeTracing": "Active",  # a call's invocation is known by its trace (exchanges.py)
+                **parameters_of(self.policy["follows"], self.zone_id),
             },
             log=self.folder / "sam-deploy-control.log",
         )
@@ -373,11 +400,11 @@ class World:
                 yield message
 
     def _start_dns(self) -> None:
-        zone = Route53Zone(self.aws("route53"), self.zone_id)
+        self.checkers = HealthCheckers(*health_of(self.emulator, self.faults))
+        self._run(self.checkers)
+        zone = Route53Zone(self.aws("route53"), self.zone_id, is_healthy=self.checkers.is_healthy)
         self._run(zone)
-        domain = LinodeDomain(self.linode, layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)
-        self.dns = AuthoritativeDns([zone, domain], ttl_scale=layout.TTL_SCALE)
-        self._run(self.dns)
+        self._sources += [zone, LinodeDomain(self.linode, layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)]
 
     def _start_relay(self) -> None:
         groups = tuple(f"/aws/lambda/{self.stack.function(name)}" for name in FUNCTIONS)
@@ -409,6 +436,11 @@ class World:
             for (_, service, operation), count in counts
             if service == "route53" and operation.startswith("POST ") and operation.endswith("/rrset")
         )
+
+    @property
+    def fence_name(self) -> str:
+        """Return the fence's name: that of the plan's one record, with its mark before it."""
+        return fence_name(self.policy["record_name"])
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -485,8 +517,8 @@ class World:
         }
         linode = self.linode.records(layout.LINODE_DOMAIN_ID)
         return {
-            "Route 53 A": values.get((layout.API_NAME, "A")),
-            "Route 53 TXT": values.get((layout.FENCE_NAME, "TXT")),
+            "Route 53 A": values.get((self.policy["record_name"], "A")),
+            "Route 53 TXT": values.get((self.fence_name, "TXT")),
             **{f"Linode A {record['name']}": [record["target"], record["ttl_sec"]] for record in linode},
             **{f"SSM {region}": self.parameter(region) for region in (layout.PRIMARY, layout.STANDBY)},
         }
@@ -508,7 +540,7 @@ class World:
                 **({"identifier": r["SetIdentifier"], "weight": r["Weight"]} if "SetIdentifier" in r else {}),
             }
             for r in found["ResourceRecordSets"]
-            if r["Type"] in {"A", "TXT"}
+            if r["Type"] in {"A", "TXT"} and "Failover" not in r
         ]
 
     def edit_record(self, *values: str) -> None:

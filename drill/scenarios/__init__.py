@@ -25,6 +25,7 @@ from drill.scenarios import (
     relapse_during_dwell,
     replication_paused,
     route53_down,
+    route53_down_data_plane,
     secondary_outage,
     slow_primary,
     standby_sick,
@@ -84,6 +85,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "route53-down": Scenario(
         route53_down.run, "Route 53 refuses changes: the transition stays open, and ticks finish it"
+    ),
+    "route53-down-data-plane": Scenario(
+        route53_down_data_plane.run,
+        "Route 53's control plane refuses: the data plane moves the traffic all the same, records follow",
+        route53_down_data_plane.policy,
     ),
     "linode-down": Scenario(
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"
