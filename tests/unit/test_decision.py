@@ -160,7 +160,7 @@ MOVES = {
 }  # fmt: skip
 # Reasons that the flows give, not the rules (tests/functional reaches each of them).
 BY_THE_FLOWS = {
-    R.LOST_THE_CLAIM, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
+    R.LOST_THE_CLAIM, R.VETOED, R.DRIFT, R.NOT_SIMPLE, R.FENCE_AHEAD, R.FENCE_FOREIGN, R.STALE_EVENT, R.NOT_IN_ALARM, R.SUPPRESSED,
 }  # fmt: skip
 
 
