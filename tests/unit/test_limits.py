@@ -74,6 +74,7 @@ def test_being_cut_off_looks_like_no_answer_and_like_nothing_else() -> None:
 # Holds that end by themselves or that somebody asked for: nobody is told.
 QUIET = {
     Reason.PAUSED, Reason.IN_PROGRESS, Reason.COOLDOWN, Reason.LOST_THE_CLAIM, Reason.ACTIVE_HEALTHY,
+    Reason.VETOED,  # told by the hook's own notice
     Reason.NOT_CONFIRMED, Reason.EVIDENCE_INCOMPLETE, Reason.AT_PRIMARY, Reason.NOT_SETTLED,
     Reason.LAG_UNKNOWN, Reason.LAG_TOO_HIGH, Reason.FAILBACK_IS_MANUAL, Reason.STALE_EVENT,
     Reason.NOT_IN_ALARM, Reason.SUPPRESSED, Reason.REJECTED, Reason.OUTSIDE_WINDOW, Reason.BLACKOUT,

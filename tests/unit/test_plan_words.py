@@ -10,7 +10,9 @@ from operator import attrgetter
 import pytest
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.configuration import SecretSwitch
 from region_failover.domain.errors import PlanError
+from region_failover.domain.hooks import Hook, IfItFails, Place, When
 from region_failover.domain.plan import (
     AlarmCheck,
     Degradation,
@@ -25,11 +27,16 @@ from region_failover.domain.plan import (
     Policy,
     Role,
     Sampling,
+    SsmParameter,
 )
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.window import DAYS, Once, Weekly
 from tests.fakes import PLAN_TEXT, ZONE
 from tests.unit.test_plan_file import DYNAMODB, HTTP, LIN, LINODE, PAR, R53, RECORD, SSM, changed
+
+SECRET = '[[switch.secret]]\nname = "orders/database"\nregions = ["us-west-2"]\n'
+HOOK = '[[switch.hook]]\nname = "ask"\nfunction = "may-we"\nwhen = "before"\n'
+SEC, HOO = "switch.secret[0].", "switch.hook[0]."
 
 CNAME = (
     RECORD.replace('"A"', '"CNAME"')
@@ -154,6 +161,32 @@ READ = [
     (SSM, SSM.replace('"us-west-2", "us-east-1"', ""), PAR + "regions: [] is not valid; allowed: a list of the plan's Regions"),
     ('["us-west-2", "us-east-1"]', '["eu-west-1"]', PAR + "regions: 'eu-west-1' is not a Region of this plan; allowed: us-east-1, us-west-2"),
     ('"/orders/active-region"', '"orders"', PAR + "name: 'orders' is not valid; allowed: a parameter name beginning with '/'"),
+    (SSM, SSM + 'value = "x"\n', PAR + "value: unknown key; allowed: name, regions, primary, standby"),
+    (SSM, SSM + 'primary = "a"\n', PAR + "standby: missing; allowed: a text of 1 to 256 printable ASCII characters for each role, no secret"),
+    (SSM, SSM + 'primary = "a"\nstandby = "a"\n', PAR + "standby: the same value as the primary; allowed: what it is while the standby is active"),
+    (SSM, SSM + 'primary = "a"\nstandby = " b"\n', PAR + "standby: ' b' is not valid; allowed: a text of 1 to 256 printable ASCII characters for each role, no secret"),
+    (SSM, SSM + f'primary = "a"\nstandby = "{"b" * 257}"\n', PAR + f"standby: '{'b' * 257}' is not valid; allowed: a text of 1 to 256 printable ASCII characters for each role, no secret"),
+    (SSM, SSM + 'primary = "{{ssm:/x}}"\nstandby = "b"\n', PAR + "primary: '{{ssm:/x}}' would be read by SSM as a reference; allowed: a text without '{{'"),
+    (SSM, SECRET.replace('"orders/database"', '"arn:aws:x"'), SEC + "name: 'arn:aws:x' is not valid; allowed: a secret's name (no ARN): 1 to 512 of a-z, A-Z, 0-9 and '/_+=.@-'"),
+    (SSM, SECRET.replace('["us-west-2"]', '["eu-west-1"]'), SEC + "regions: 'eu-west-1' is not a Region of this plan; allowed: us-east-1, us-west-2"),
+    (SSM, SECRET.replace('["us-west-2"]', "[]"), SEC + "regions: [] is not valid; allowed: a list of the plan's Regions"),
+    (SSM, SECRET + 'key = ""\n', SEC + "key: '' is not valid; allowed: a key of the JSON object in the secret, 1 to 128 characters"),
+    (SSM, SECRET + 'value = ""\n', SEC + "value: unknown key; allowed: name, regions, key, primary, standby"),
+    (SSM, SECRET + 'standby = "a"\n', SEC + "primary: missing; allowed: a text of 1 to 256 printable ASCII characters for each role, no secret"),
+    (SSM, SECRET * 2, "switch.secret: 'orders/database' stands twice; allowed: each once"),
+    (SSM, "".join(SECRET.replace("database", str(n)) for n in range(21)), "switch.secret: 21 of them; allowed: at most 20"),
+    (SSM, HOOK.replace('when = "before"\n', ""), HOO + 'when: missing; allowed: "before", "after"'),
+    (SSM, HOOK.replace('"before"', '"during"'), HOO + "when: 'during' is not valid; allowed: \"before\", \"after\""),
+    (SSM, HOOK.replace('"ask"', '"Ask"'), HOO + "name: 'Ask' is not valid; allowed: 1 to 40 of a-z, 0-9 and '-', no '-' at either end"),
+    (SSM, HOOK.replace('"may-we"', '"arn:aws:lambda:x"'), HOO + "function: 'arn:aws:lambda:x' is not valid; allowed: a Lambda function's name (no ARN), with ':' and an alias where it has one"),
+    (SSM, HOOK + 'region = "primary"\n', HOO + "region: 'primary' is not valid; allowed: \"target\", \"control\""),
+    (SSM, HOOK + 'timeout = "11s"\n', HOO + "timeout: '11s' is out of range; allowed: a duration such as \"30s\", \"20m\", \"1h\", from 0:00:01 to 0:00:10"),
+    (SSM, HOOK + 'timeout = "900ms"\n', HOO + "timeout: '900ms' is out of range; allowed: a duration such as \"30s\", \"20m\", \"1h\", from 0:00:01 to 0:00:10"),
+    (SSM, HOOK + 'if_it_fails = "panic"\n', HOO + "if_it_fails: 'panic' is not valid; allowed: \"stop\", \"go on\""),
+    (SSM, HOOK.replace("before", "after") + 'if_it_fails = "stop"\n', HOO + "if_it_fails: an after-hook stops nothing; allowed: only with when = \"before\""),
+    (SSM, HOOK + "retry = true\n", HOO + "retry: unknown key; allowed: name, function, when, region, timeout, if_it_fails"),
+    (SSM, HOOK + HOOK.replace("may-we", "we-have"), "switch.hook: 'ask' stands twice; allowed: each once"),
+    (SSM, "".join(HOOK.replace("ask", f"ask-{n}") for n in range(11)), "switch.hook: 11 of them; allowed: at most 10"),
 ]  # fmt: skip
 
 
@@ -486,3 +519,22 @@ def test_a_plan_has_at_most_a_thousand_records_in_all() -> None:
     assert refusal(full + records(1, "Z4")) == (
         "orders.toml: switch: 1001 records; allowed: at most 1000 in one plan: split it"
     )
+
+
+def test_secrets_and_hooks_are_read_as_they_stand() -> None:
+    given = 'primary = "a"\nstandby = "b"\n'
+    more = (
+        HOOK.replace('"ask"', '"tell"').replace("before", "after") + 'region = "control"\ntimeout = "10s"\n'
+    )
+    text = SSM + given + SECRET + 'key = "host"\n' + given + HOOK + 'if_it_fails = "go on"\n' + more
+    plan = parse_plan(changed(SSM, text), "orders.toml")
+    assert plan.ssm_parameters == (
+        SsmParameter("/orders/active-region", ("us-west-2", "us-east-1"), "a", "b"),
+    )
+    assert plan.secrets == (SecretSwitch("orders/database", ("us-west-2",), "a", "b", key="host"),)
+    assert plan.hooks == (
+        Hook("ask", "may-we", When.BEFORE, Place.TARGET, timedelta(seconds=5), IfItFails.GO_ON),
+        Hook("tell", "may-we", When.AFTER, Place.CONTROL, timedelta(seconds=10)),
+    )
+    plain = parse_plan(PLAN_TEXT, "orders.toml")
+    assert (plain.secrets, plain.hooks) == ((), ())

@@ -25,6 +25,7 @@ OF_THE_WAY = frozenset(
         Reason.NOT_IN_ALARM,
         Reason.SUPPRESSED,
         Reason.LOST_THE_CLAIM,
+        Reason.VETOED,
         Reason.DRIFT,
         Reason.NOT_SIMPLE,
         Reason.FENCE_AHEAD,
