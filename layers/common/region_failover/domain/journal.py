@@ -303,6 +303,8 @@ def complete(
     steady = replace(
         state,
         active=found.target,
+        drift=(),  # it was compared with another Region's answer
+        last_change=_told_change(ended),
         phase=Phase.STEADY,
         transition=None,
         share=None,
@@ -311,8 +313,6 @@ def complete(
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
         owed=_owed_after(state, found),
-        drift=(),  # it was compared with another Region's answer
-        last_change=_told_change(ended),
     )
     return steady, ended
 
