@@ -330,6 +330,8 @@ def complete(
     steady = replace(
         state,
         active=found.target,
+        drift=(),  # it was compared with another Region's answer
+        last_change=_told_change(ended),
         phase=Phase.STEADY,
         transition=None,
         share=None,
@@ -338,8 +340,6 @@ def complete(
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
         owed=_owed_after(state, ended),
-        drift=(),  # it was compared with another Region's answer
-        last_change=_told_change(ended),
         was=state.was if found.share is not None else was or {},
     )
     return steady, ended
