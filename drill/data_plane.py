@@ -99,8 +99,11 @@ def health_of(emulator: Emulator, faults: FaultTable) -> tuple[Any, ReadAlarm, F
     route53 = emulator.client("route53", layout.STANDBY)
 
     def checks() -> Sequence[Mapping[str, Any]]:
-        found: Sequence[Mapping[str, Any]] = route53.list_health_checks()["HealthChecks"]
-        return found
+        found = route53.list_health_checks()["HealthChecks"]
+        for check in found:  # the emulator writes 'True', which the SDK reads as false
+            config = check["HealthCheckConfig"]
+            config["Inverted"] = config["Type"] == "HTTPS_STR_MATCH"
+        return list(found)
 
     def alarm(region: str, name: str) -> tuple[Mapping[str, Any], Values]:
         if faults.match(Call(region, "monitoring", "health checker")) is not None:

@@ -3,8 +3,8 @@
 A check of an alarm follows the alarm's metric, not its state, as Route 53 does: the minute that has passed
 last; the present one counts at once where it is in alarm already. Without a value in the minute that passed
 last it is what `InsufficientDataHealthStatus` says. (The embedded CloudWatch's own evaluation ignores
-dimensions and missing data.) A check of an endpoint asks it every `RequestInterval`; its status changes
-after `FailureThreshold` looks in a row that say otherwise. Both begin healthy.
+dimensions and missing data.) A check of an endpoint asks it every `RequestInterval`; its status changes after
+`FailureThreshold` looks in a row that say otherwise. Both begin healthy.
 
 Not modelled: that there are many checkers and 18 % of them decide, and CloudWatch's own delay.
 """

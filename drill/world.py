@@ -251,8 +251,8 @@ class World:
         switching = tuple(self.stack.function(name) for name in ("Failover", "Failback"))
         allow_get_change(self.emulator, layout.STANDBY, switching)
         if self.policy["follows"]:
+            allow_publishing(self.emulator, layout.STANDBY, switching)  # before the first tick publishes
             deploy_data_plane(self.emulator, self._project.folder, self.policy["follows"])
-            allow_publishing(self.emulator, layout.STANDBY, switching)
         allow_send_batch(self.emulator, layout.STANDBY, self.stack.function("HealthProbe"))
         self._subscribe()
         took = time.monotonic() - started

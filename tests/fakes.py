@@ -726,7 +726,7 @@ class World:
         self.meter = FakeMeter()
         self.samples = FakeSamples(self.faults)
         self.signals = FakeSignals(self.faults)
-        self.names = Route53DataPlane(self.clock, self.signals, self.faults, plan)
+        self.zone_answers = Route53DataPlane(self.clock, self.signals, self.faults, plan)
         self.controls = FakeControls(self.faults, plan)
         self.others: list[Plan] = []  # of the same stack
         self._workers = 0
@@ -770,7 +770,7 @@ class World:
             samples=self.samples,
             meter=self.meter,
             signals=self.signals,
-            names=self.names,
+            zone_answers=self.zone_answers,
             controls=self.controls,
         )
 

@@ -144,7 +144,7 @@ def no_data_plane(plan: Plan) -> dict[str, Any]:
     """Return the ports for a plan that has none of these switches: whoever asks them has made a mistake."""
     assert not plan.health_checks
     assert not plan.routing_controls
-    return {"signals": _Nobody(), "names": _Nobody(), "controls": _Nobody()}
+    return {"signals": _Nobody(), "zone_answers": _Nobody(), "controls": _Nobody()}
 
 
 class _Nobody:

@@ -61,7 +61,7 @@ def tick_until_steady(world: World, ticks: int = 6) -> None:
 def served(world: World) -> str:
     """Return the Region whose values the name servers give."""
     switch = world.plan.health_checks[0]
-    return world.plan.regions.of(world.names.role(switch))
+    return world.plan.regions.of(world.zone_answers.role(switch))
 
 
 # by an alarm
@@ -83,7 +83,7 @@ def test_the_zone_follows_the_signal_and_the_step_is_done_when_its_name_servers_
 
 def test_a_signal_alone_does_not_make_a_step_done() -> None:
     world = world_of(BY_ALARM)
-    world.names.stuck.add(PAIR.name)
+    world.zone_answers.stuck.add(PAIR.name)
     world.failover()
     assert world.state.phase is Phase.MOVING
     assert world.step(STEP).status is StepStatus.DOING
@@ -93,7 +93,7 @@ def test_a_signal_alone_does_not_make_a_step_done() -> None:
 
 def test_answers_that_do_not_follow_in_time_are_told_and_tried_again() -> None:
     world = world_of(BY_ALARM)
-    world.names.stuck.add(PAIR.name)
+    world.zone_answers.stuck.add(PAIR.name)
     world.failover()
     first = len(world.signals.published)
     for _ in range(5):
@@ -104,7 +104,7 @@ def test_answers_that_do_not_follow_in_time_are_told_and_tried_again() -> None:
     assert "should answer 198.51.100.20: they answer 192.0.2.20" in world.step(STEP).detail
     assert len(world.notifier.about("health-check www.example.com A is not switched yet")) == 1
     assert len(world.signals.published) > first
-    world.names.stuck.clear()
+    world.zone_answers.stuck.clear()
     tick_until_steady(world)
     assert (world.state.active, world.state.phase) == (WEST, Phase.STEADY)
 
@@ -150,7 +150,7 @@ def test_a_tick_that_was_frozen_speaks_for_the_minute_in_which_it_read_the_recor
         world.failover()
         world.clock.advance(100)
 
-    world.faults.before("signals.publish", meanwhile)
+    world.faults.after("store.load_state", meanwhile, skip=1)  # it has read what it will say
     world.tick()
     assert world.state.active == WEST
     assert world.signals.published[-1] == ("orders", False, frozen_at)
@@ -177,7 +177,7 @@ def test_a_runner_that_was_frozen_says_it_for_its_own_minute_and_then_what_is_tr
 
 def test_a_step_that_has_begun_is_for_its_runner_alone_to_speak_of() -> None:
     world = world_of(BY_ALARM)
-    world.names.stuck.add(PAIR.name)
+    world.zone_answers.stuck.add(PAIR.name)
     world.failover()
     world.signals.published.clear()
     world.edit_state(phase=Phase.NEEDS_OPERATOR)
@@ -221,7 +221,7 @@ def test_a_publication_that_fails_is_told_once_and_tried_again() -> None:
     assert world.signals.published[-1] == ("orders", False, world.clock.now())
 
 
-def test_name_servers_that_do_not_answer_leave_the_step_open() -> None:
+def test_zone_answers_that_do_not_answer_leave_the_step_open() -> None:
     world = world_of(BY_ALARM)
     world.faults.before("names.answers", RemoteFailure(TIMED_OUT), times=1000)
     world.failover()
@@ -265,7 +265,7 @@ def test_a_record_lost_in_mid_move_sends_nothing_home() -> None:
     world.failover()
     world.store.states.clear()
     world.signals.published.clear()
-    world.names.role = lambda switch: world.plan.regions.role(WEST)  # type: ignore[method-assign]
+    world.zone_answers.role = lambda switch: world.plan.regions.role(WEST)  # type: ignore[method-assign]
     world.clock.advance(60)
     world.tick()
     assert world.state.active == WEST
@@ -312,7 +312,7 @@ def test_an_object_says_who_has_the_traffic_and_carries_the_epoch() -> None:
 
 def test_an_object_that_is_written_is_not_done_before_the_name_servers_follow() -> None:
     world = world_of(BY_OBJECT)
-    world.names.stuck.add(KEYED.name)
+    world.zone_answers.stuck.add(KEYED.name)
     world.failover()
     assert TAKES_OVER in text(world)
     assert world.step(STEP).status is StepStatus.DOING
@@ -515,7 +515,7 @@ def test_a_control_plane_that_refuses_does_not_hold_up_the_data_plane() -> None:
 
 def test_a_data_plane_that_fails_is_not_waited_for() -> None:
     world = world_of(FIRST)
-    world.names.stuck.add(PAIR.name)
+    world.zone_answers.stuck.add(PAIR.name)
     world.failover()
     for _ in range(7):
         world.clock.advance(60)

@@ -127,7 +127,7 @@ def test_answers_of_the_other_region_are_an_error_unless_a_move_is_under_way() -
     world = World(BY_ALARM)
     world.tick()
     world.outage()
-    world.names.stuck.add(PAIR.name)
+    world.zone_answers.stuck.add(PAIR.name)
     world.failover()
     assert world.state.phase is Phase.MOVING
     assert [f for f in found(BY_ALARM, world=world) if f.subject.startswith("answers")] == []

@@ -313,7 +313,7 @@ class _Work:
             reports=fakes.reports,
             notifier=fakes.notifier,
             signals=fakes.signals,
-            names=fakes.names,
+            zone_answers=fakes.zone_answers,
             controls=fakes.controls,
         )
         flow, _ = FLOWS[function]

@@ -52,7 +52,7 @@ def noting(real: Callable[..., Any]) -> Callable[..., Any]:
 
     def connect(link: Any, address: Any) -> Any:
         done = real(link, address)
-        if link.family == socket.AF_INET:
+        if link.family == socket.AF_INET and link.type == socket.SOCK_STREAM:
             note_as_invocation(str(link.getsockname()[1]))
         return done
 

@@ -29,7 +29,6 @@ from region_failover.adapters.hooks import LambdaHooks
 from region_failover.adapters.keys import OperatorKeys
 from region_failover.adapters.messages import EventBus, Topic
 from region_failover.adapters.meter import PowertoolsMeter
-from region_failover.adapters.name_servers import NameServers
 from region_failover.adapters.parameters import Parameters
 from region_failover.adapters.plan_files import shipped_plans
 from region_failover.adapters.reports import Reports
@@ -41,6 +40,7 @@ from region_failover.adapters.signals import Signals
 from region_failover.adapters.state_table import StateTable
 from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
+from region_failover.adapters.zone_answers import ZoneAnswers
 from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTime, RegionFailoverError
 from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
@@ -302,7 +302,7 @@ def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence
         notifier=Topic(client("sns", settings.region, CONTROL), settings.topic_arn, _links(settings)),
         meter=PowertoolsMeter(service, logger),
         signals=Signals(settings.region),
-        names=NameServers(),
+        zone_answers=ZoneAnswers(),
         controls=RoutingControls(),
     )
 

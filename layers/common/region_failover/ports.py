@@ -265,7 +265,7 @@ class Signals(Protocol):
         ...
 
 
-class NameServers(Protocol):
+class ZoneAnswers(Protocol):
     """The authoritative name servers of whatever zone a name is in."""
 
     def answers(self, name: str, kind: str) -> Sequence[frozenset[str]]:
@@ -316,5 +316,5 @@ class Ports(Eyes):
     reports: Reports
     notifier: Notifier
     signals: Signals
-    names: NameServers
+    zone_answers: ZoneAnswers
     controls: RoutingControls

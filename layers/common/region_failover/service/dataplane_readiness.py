@@ -76,7 +76,7 @@ def _of_health_check(
     )
     yield Look(
         f"answers for {subject}",
-        partial(ports.names.answers, switch.name, switch.type),
+        partial(ports.zone_answers.answers, switch.name, switch.type),
         partial(of_answers, plan, state, switch),
     )
     if switch.follows == Follows.OBJECT:

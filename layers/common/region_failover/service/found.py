@@ -48,7 +48,7 @@ def newest_epoch(ports: Ports, plan: Plan) -> int:
 
 def _answered(ports: Ports, plan: Plan, switch: HealthCheck) -> Role:
     try:
-        answers = ports.names.answers(switch.name, switch.type)
+        answers = ports.zone_answers.answers(switch.name, switch.type)
     except RemoteFailure as error:
         raise _unknown(plan, f"the name servers of {switch.name}", str(error)) from error
     role = answered_by(switch, answers)

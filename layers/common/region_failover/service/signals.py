@@ -201,7 +201,7 @@ def _await_answers(
 def _ask(ports: Ports, switch: HealthCheck) -> tuple[Role | None, str]:
     """Return whose values the name servers give, and in words what they say."""
     try:
-        answers = ports.names.answers(switch.name, switch.type)
+        answers = ports.zone_answers.answers(switch.name, switch.type)
     except RemoteFailure as error:
         return None, str(error)
     told = " / ".join(", ".join(sorted(answer)) or "nothing" for answer in answers)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from drill.dns import AuthoritativeDns, DnsRecord
 from region_failover.adapters.dns_message import BadMessage, Reply, question, read_reply
-from region_failover.adapters.name_servers import TRIES, NameServers, ask
+from region_failover.adapters.zone_answers import TRIES, ZoneAnswers, ask
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.symptom import Kind, Symptom
 
@@ -52,8 +52,8 @@ def server() -> Iterator[AuthoritativeDns]:
     found.stop()
 
 
-def asked(server: AuthoritativeDns) -> NameServers:
-    return NameServers(f"127.0.0.1:{server.port}")
+def asked(server: AuthoritativeDns) -> ZoneAnswers:
+    return ZoneAnswers(f"127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_nobody_there_is_a_failure_and_no_empty_answer() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         with pytest.raises(RemoteFailure):
-            NameServers(f"127.0.0.1:{silent.getsockname()[1]}").answers("api.example.com", "A")
+            ZoneAnswers(f"127.0.0.1:{silent.getsockname()[1]}").answers("api.example.com", "A")
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:dns", ":53"])
 def test_a_wrong_resolver_is_refused(text: str) -> None:
     with pytest.raises(RemoteFailure, match="'host:port' was expected"):
-        NameServers(text)
+        ZoneAnswers(text)
 
 
 class Scripted:
@@ -144,7 +144,7 @@ def test_a_zones_own_servers_are_found_by_ns_records_and_each_is_asked(tmp_path:
 
     conf = tmp_path / "resolv.conf"
     conf.write_text("search example.com\nnameserver fd00::1\nnameserver 192.0.2.53\n")
-    servers = NameServers("", conf, ask_one, lambda hosts: [known[host] for host in hosts])
+    servers = ZoneAnswers("", conf, ask_one, lambda hosts: [known[host] for host in hosts])
     for _ in range(2):
         answers = servers.answers("api.example.com", "A")
         assert set(answers) == {frozenset({"192.0.2.1"}), frozenset({"192.0.2.2"})}
@@ -167,7 +167,7 @@ def test_servers_that_all_fall_silent_are_looked_up_anew(tmp_path: Path) -> None
             raise reply
         return reply
 
-    servers = NameServers("", conf, ask_one, lambda hosts: [(host, 53) for host in hosts])
+    servers = ZoneAnswers("", conf, ask_one, lambda hosts: [(host, 53) for host in hosts])
     with pytest.raises(RemoteFailure, match="none of the 1 name servers"):
         servers.answers("api.example.com", "A")
     assert servers.answers("api.example.com", "A") == (frozenset({"192.0.2.1"}),)
@@ -177,21 +177,21 @@ def test_servers_that_all_fall_silent_are_looked_up_anew(tmp_path: Path) -> None
 def test_a_server_that_refuses_or_fails_has_not_answered(rcode: int) -> None:
     server = Scripted({}, rcode)
     with pytest.raises(RemoteFailure):
-        NameServers(f"127.0.0.1:{server.address[1]}").answers("api.example.com", "A")
+        ZoneAnswers(f"127.0.0.1:{server.address[1]}").answers("api.example.com", "A")
 
 
 def test_where_no_zone_has_name_servers_that_is_said(tmp_path: Path) -> None:
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 192.0.2.53\n")
     with pytest.raises(RemoteFailure, match=r"no name servers are known for api\.example\.com"):
-        NameServers("", conf, lambda *_: Reply(0, False, ())).answers("api.example.com", "A")
+        ZoneAnswers("", conf, lambda *_: Reply(0, False, ())).answers("api.example.com", "A")
 
 
 def test_a_machine_without_a_resolver_is_told(tmp_path: Path) -> None:
     conf = tmp_path / "resolv.conf"
     conf.write_text("# nothing\n")
     with pytest.raises(RemoteFailure, match="names no resolver"):
-        NameServers("", conf).answers("api.example.com", "A")
+        ZoneAnswers("", conf).answers("api.example.com", "A")
 
 
 # messages

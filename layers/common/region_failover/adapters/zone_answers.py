@@ -37,8 +37,8 @@ MOST_SERVERS = 8
 Address = tuple[str, int]
 
 
-class NameServers:
-    """Implements ports.NameServers. A zone's servers are looked up once, and again where none answers."""
+class ZoneAnswers:
+    """Implements ports.ZoneAnswers. A zone's servers are looked up once, and again where none answers."""
 
     def __init__(
         self,
