@@ -1,4 +1,4 @@
-"""A zone's own name servers, asked over real sockets: authority, agreement, deadlines (RFC 1035, RFC 7766)."""
+"""A zone's own name servers, asked over real sockets: authority, agreement, deadlines (RFC 1035, 7766)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def three(request: pytest.FixtureRequest, serve: Callable[..., Server], silent: 
     if request.param == "real":
         return quick(), serve(*ZONE).place, serve(*ZONE).place, serve(old).place, silent
     fake = FakeNameServers()
-    fake.held = lambda name, kind: next((r.values for r in ZONE if (r.name, r.type) == (name, kind)), ())
+    fake.values = {(record.name, record.type): record.values for record in ZONE}
     fake.lagging["lags"] = {("app.example.com", "A"): old.values}
     fake.silent = {"silent"}
     return fake, "one", "two", "lags", "silent"
@@ -197,7 +197,9 @@ def test_a_lost_datagram_is_asked_for_again() -> None:
 
 def test_the_whole_ask_ends_in_time_however_many_are_silent(silent: str) -> None:
     began = time.monotonic()
-    symptom = failure(lambda: quick().ask([silent, f"localhost:{silent.split(':')[1]}"], "a.example.com", "A"))
+    symptom = failure(
+        lambda: quick().ask([silent, f"localhost:{silent.split(':')[1]}"], "a.example.com", "A")
+    )
     assert symptom.kind is Kind.TIMEOUT
     assert time.monotonic() - began < 2.0
 
@@ -221,6 +223,6 @@ def test_one_server_may_be_asked_in_place_of_all(serve: Callable[..., Server], s
 def test_who_says_what_is_told_where_they_disagree() -> None:
     symptom = failure(lambda: agreed({"ns1": ("192.0.2.1",), "ns2": (), "ns3": TimeoutError()}, "app A"))
     assert symptom.detail == "app A: the name servers disagree: ns1 says 192.0.2.1; ns2 says nothing"
-    assert failure(lambda: agreed({"ns1": TimeoutError(), "ns2": RemoteFailure(TIMED_OUT)}, "app A")).kind is (
-        Kind.TIMEOUT
-    )
+    assert failure(
+        lambda: agreed({"ns1": TimeoutError(), "ns2": RemoteFailure(TIMED_OUT)}, "app A")
+    ).kind is (Kind.TIMEOUT)

@@ -19,12 +19,22 @@ from proof.history import EFFECTS, History, data_of, effect_of, error_of, record
 from region_failover.adapters.system import SystemClock
 from region_failover.domain.codec import dump, load_health, load_state
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import HealthRecord
-from region_failover.ports import LinodeRecordState, Ports
-from tests.fakes import NOON, FakeLinode, FakeParameters, FakeReports, FakeTables, FakeZones, Faults
+from region_failover.ports import Ports
+from tests.fakes import (
+    NOON,
+    FakeLinode,
+    FakeNameServers,
+    FakeParameters,
+    FakeReports,
+    FakeTables,
+    FakeZones,
+    Faults,
+)
 from tests.simulation.scheduler import Died, Process, Scheduler
 from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
@@ -385,6 +395,7 @@ class Cloud:
             zones=_Port(port, "zones", self.zones),  # type: ignore[arg-type]
             parameters=_Port(port, "parameters", self.parameters),  # type: ignore[arg-type]
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
+            names=FakeNameServers(linode=self.linode),
             reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import NodeBalancer
 from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import PlanState, Transition
@@ -145,26 +146,33 @@ class Parameters(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LinodeRecordState:
-    """A record as Linode's API returns it; `name` relative, '' the apex; `ttl_sec` 0 = the default."""
-
-    id: int
-    name: str
-    type: str
-    target: str
-    ttl_sec: int
-
-
 class LinodeDns(Protocol):
-    """Linode's DNS."""
+    """Linode's DNS, and the instances that a move reboots.
 
-    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        """Return every record of that name and type."""
+    `within`: the whole of a call, whatever Linode asks to be waited for; what does not fit is a RemoteFailure
+    with status 429 at once, so that nobody asks sooner than Linode allows.
+    """
+
+    def domain_name(self, domain_id: int, within: timedelta) -> str:
+        """Return a domain's name."""
         ...
 
-    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
-        """Set target and TTL; return the record as it is afterwards."""
+    def records_in(self, domain_id: int, within: timedelta) -> tuple[LinodeRecordState, ...]:
+        """Return every record of a domain, from all pages."""
+        ...
+
+    def point(
+        self, domain_id: int, record_id: int, target: str, ttl_sec: int | None, within: timedelta
+    ) -> LinodeRecordState:
+        """Set the target, and the TTL unless it is None; return the record as it is afterwards."""
+        ...
+
+    def reboot(self, instance: int, within: timedelta) -> None:
+        """Reboot an instance; sent once, and never again by itself."""
+        ...
+
+    def rebooted_since(self, instance: int, at: datetime, within: timedelta) -> bool:
+        """Return whether a reboot of that instance has been asked for since then, by its own events."""
         ...
 
 
@@ -241,5 +249,6 @@ class Ports(Eyes):
     zones: Zones
     parameters: Parameters
     linode: LinodeDns
+    names: NameServers
     reports: Reports
     notifier: Notifier

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from region_failover.adapters.clients import CONTROL, client
 from region_failover.adapters.symptoms import remote
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.linode_readiness import LinodeToken, LinodeZone
 from region_failover.domain.plan import Plan
 from region_failover.domain.readiness import Table
 from region_failover.domain.symptom import Kind, Symptom
@@ -18,11 +18,15 @@ from region_failover.ports import Clock
 _QUOTAS = ("AccountMaxReadCapacityUnits", "AccountMaxWriteCapacityUnits")
 
 
-class LinodeTokens(Protocol):
-    """Linode's list of the account's tokens."""
+class LinodeAccount(Protocol):
+    """What Linode says of our token, and of a domain."""
 
-    def token_expires_at(self) -> datetime | None:
-        """Return when the token in use ends, None for never."""
+    def token(self) -> LinodeToken:
+        """Return what the token in use is good for, and until when."""
+        ...
+
+    def zone(self, domain_id: int) -> LinodeZone:
+        """Return a domain, its records and its zone file."""
         ...
 
 
@@ -37,7 +41,7 @@ class AwsInventory:
         state_table: str,
         token_secret: str,
         alarm_prefixes: Sequence[str],
-        linode: Callable[[], LinodeTokens],
+        linode: Callable[[], LinodeAccount],
         clock: Clock,
     ) -> None:
         """Look from this Region; `roles`: the functions' role ARNs, by the functions' names."""
@@ -110,9 +114,13 @@ class AwsInventory:
             return min(0.0, (theirs - before).total_seconds() + 1.0)  # Date has whole seconds
         return max(0.0, (theirs - after).total_seconds())
 
-    def token_expires_at(self) -> datetime | None:
-        """Return when Linode's token ends."""
-        return self._linode().token_expires_at()
+    def linode_token(self) -> LinodeToken:
+        """Return what Linode says of the token in use."""
+        return self._linode().token()
+
+    def linode_zone(self, domain_id: int) -> LinodeZone:
+        """Return a domain at Linode, its records and its zone file."""
+        return self._linode().zone(domain_id)
 
     def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
         """Return what the functions that switch must be allowed for this plan."""
@@ -132,5 +140,5 @@ class AwsInventory:
             for region in plan.regions:
                 arn = f"arn:{partition}:dynamodb:{region}:{account}:table/{checked.table}"
                 switch.append(("dynamodb:Scan", arn))
-        linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.linode_records else []
+        linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.switches_linode else []
         return {"failover": switch, "failback": switch, **({"linode_dns": linode} if linode else {})}

@@ -72,6 +72,6 @@ def _switched(plan: Plan) -> tuple[set[object], ...]:
     records = {(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records}
     return (
         {*records, *fences},
-        {(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records},
+        {record.key for record in plan.linode_records},
         {parameter.name for parameter in plan.ssm_parameters},
     )

@@ -22,6 +22,8 @@ from region_failover.domain.state import (
     Phase,
     PlanState,
     Proposal,
+    Reboot,
+    RebootStatus,
     Step,
     StepKind,
     StepStatus,
@@ -69,6 +71,7 @@ def load_state(text: str) -> PlanState:
             "proposal": _proposal(found.get("proposal")),
             "unreplicated": _unreplicated(found.get("unreplicated")),
             "share_since": _time(found.get("share_since")),
+            "reboots": tuple(map(_reboot, found.get("reboots", ()))),
         }
     )
 
@@ -176,6 +179,16 @@ def _proposal(found: dict[str, Any] | str | None) -> Proposal | None:
         return None
     times = {key: _time(found[key]) for key in ("made_at", "expires_at", "answered_at")}
     return Proposal(**{**_known(Proposal, found), **times, "answer": Answer(found["answer"])})
+
+
+def _reboot(found: dict[str, Any]) -> Reboot:
+    return Reboot(
+        **{
+            **_known(Reboot, found),
+            "at": datetime.fromisoformat(found["at"]),
+            "status": RebootStatus(found["status"]),
+        }
+    )
 
 
 def _notice(found: dict[str, Any]) -> Notice:

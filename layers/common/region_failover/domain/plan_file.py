@@ -17,12 +17,17 @@ from urllib.parse import urlsplit
 
 from region_failover.domain.body import Body
 from region_failover.domain.errors import PlanError
+from region_failover.domain.linode_file import (
+    check_linode_records,
+    read_active_region,
+    read_linode_record,
+    read_reboots,
+)
 from region_failover.domain.plan import (
     AlarmCheck,
     DynamoDbCheck,
     HttpCheck,
     InstanceCheck,
-    LinodeRecord,
     NodeBalancer,
     NodeBalancerCheck,
     Plan,
@@ -33,10 +38,6 @@ from region_failover.domain.plan import (
 from region_failover.domain.policy_file import read_degradation, read_policy, read_sampling
 from region_failover.domain.toml_table import Table
 from region_failover.domain.zone import canonical
-
-LINODE_TTLS = (
-    30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
-)  # fmt: skip
 
 # A change batch holds 1,000 ResourceRecord elements and 32,000 characters of values (API reference); a record
 # is deleted and created, and so is the fence, whose value has at most some 120 characters.
@@ -60,7 +61,6 @@ _ZONE = re.compile(r"[A-Z0-9]{1,32}")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _PARAMETER = re.compile(r"/[A-Za-z0-9_.\-/]{1,1010}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
-_HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
 _ALARM = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 _JSON_PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
@@ -85,9 +85,10 @@ def _plan(top: Table) -> Plan:
     regions = _regions(top.table("regions"))
     checks, switches = top.table("check"), top.table("switch")
     checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
-    switches.only("route53_record", "linode_record", "ssm_parameter")
+    switches.only("route53_record", "linode_record", "ssm_parameter", "linode_active_region", "linode_reboot")
+    name = top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit")
     plan = Plan(
-        name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+        name=name,
         regions=regions,
         policy=read_policy(top.table("policy")),
         sampling=read_sampling(top.table("sampling")),
@@ -99,7 +100,11 @@ def _plan(top: Table) -> Plan:
         balancer_checks=checks.tables("linode_nodebalancer", _balancer_check),
         instance_checks=checks.tables("linode_instance", _instance_check),
         route53_records=switches.tables("route53_record", _route53_record),
-        linode_records=switches.tables("linode_record", _linode_record),
+        linode_records=(
+            *switches.tables("linode_record", lambda table: read_linode_record(table, _target)),
+            *switches.tables("linode_active_region", lambda table: read_active_region(table, name, regions)),
+        ),
+        linode_reboots=read_reboots(switches),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: _ssm_parameter(table, regions)),
     )
     _check_whole(top, plan)
@@ -129,9 +134,8 @@ def _check_whole(top: Table, plan: Plan) -> None:
     if count > MOST_RECORDS:
         top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
     route53 = [(r.zone_id, canonical(r.name), r.type) for r in plan.route53_records]
-    linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
     _unique(top, "switch.route53_record", route53)
-    _unique(top, "switch.linode_record", linode)
+    check_linode_records(top, plan.linode_records)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
 
@@ -331,32 +335,6 @@ def _target(table: Table, key: str, kind: str, value: str) -> str:
     if str(address) != value:
         table.fail(key, f"{value!r} would read back differently", str(address))
     return value
-
-
-def _linode_record(table: Table) -> LinodeRecord:
-    table.only("domain_id", "name", "type", "ttl_sec", "primary", "standby")
-    kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
-    if not kind:
-        table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
-    targets = []
-    for key in ("primary", "standby"):
-        value = table.required(key, f"one value for {kind}")
-        if not isinstance(value, str):
-            table.fail(key, f"{value!r} is no text", f"one value for {kind}")
-        targets.append(_target(table, key, kind, value))
-    if targets[0] == targets[1]:
-        table.fail("standby", "the same target as the primary", "a target in the other Region")
-    ttl = table.whole("ttl_sec", 30, LINODE_TTLS[-1])
-    if ttl not in LINODE_TTLS:
-        table.fail("ttl_sec", f"{ttl} would be rounded by Linode", ", ".join(map(str, LINODE_TTLS)))
-    return LinodeRecord(
-        domain_id=table.whole("domain_id", 1, 2**53),
-        name=table.text("name", _HOST, "a host name relative to the domain, '' for the apex"),
-        type=kind,
-        ttl_sec=ttl,
-        primary=targets[0],
-        standby=targets[1],
-    )
 
 
 def _ssm_parameter(table: Table, regions: Regions) -> SsmParameter:

@@ -172,6 +172,25 @@ class Unreplicated:
     loss_s: float | None
 
 
+class RebootStatus(StrEnum):
+    """What became of a reboot. SENT: on record, and nobody knows yet."""
+
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """A Linode instance to be rebooted after a move; `at`: when it went on record, before the call."""
+
+    instance: int
+    epoch: int
+    at: datetime
+    status: RebootStatus = RebootStatus.SENT
+    detail: str = ""
+
+
 class Answer(StrEnum):
     """What a human said to a proposal."""
 
@@ -210,7 +229,7 @@ class PlanState:
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last whole move still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
-    when the last transition was completed.
+    when the last transition was completed; `reboots`: those of Linode instances since then.
     """
 
     plan: str
@@ -232,6 +251,7 @@ class PlanState:
     unreplicated: Unreplicated | None = None
     share: int | None = None
     share_since: datetime | None = None
+    reboots: tuple[Reboot, ...] = ()
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

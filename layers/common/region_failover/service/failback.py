@@ -93,7 +93,7 @@ def _undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
     if not may_have_late_writers(state, ports.clock.now()):
         return
     put_back(ports, plan, state)
-    if plan.linode_records:
+    if plan.switches_linode:
         request_linode_again(ports, plan, state)
 
 

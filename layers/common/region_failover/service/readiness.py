@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -28,21 +28,20 @@ from region_failover.domain.readiness import (
     of_clocks,
     of_denied,
     of_limits,
-    of_linode,
     of_parameter,
     of_silence,
     of_state,
     of_tables,
-    of_token,
     of_zone,
 )
 from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name
-from region_failover.ports import LinodeRecordState, Ports
+from region_failover.ports import Ports
 from region_failover.service.checks import told_checks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
+from region_failover.service.linode_readiness import LinodeInventory, linode_looks
 from region_failover.service.record import Deadline, Summary, load_state, tell
 
 READINESS_CHECKED = "Readiness Checked"
@@ -54,7 +53,7 @@ TOGETHER = timedelta(seconds=40)
 MOST_TOLD = 30
 
 
-class Inventory(Protocol):
+class Inventory(LinodeInventory, Protocol):
     """What only readiness looks at. Every method may raise RemoteFailure."""
 
     def describe(self, region: str, table: str) -> Table:
@@ -75,10 +74,6 @@ class Inventory(Protocol):
 
     def skew_s(self, region: str) -> float:
         """Return how far a Region's clock is ahead of ours."""
-        ...
-
-    def token_expires_at(self) -> datetime | None:
-        """Return when the Linode token ends, None for never."""
         ...
 
     def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
@@ -190,7 +185,7 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
             partial(_parameter, ports, name),
             partial(of_parameter, plan, state, name),
         )
-    yield from _linode(ports, inventory, plan, state)
+    yield from (_Look(*look) for look in linode_looks(ports, inventory, plan, state))
     for region in regions:
         for check in told_checks(ports, plan, region):
             subject = f"{check.name} in {region}"
@@ -198,19 +193,6 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
     yield _Look("alarms", inventory.alarms, of_alarms)
     for role, wanted in inventory.wanted(plan).items():
         yield _Look(f"role of {role}", partial(inventory.denied, role, wanted), partial(of_denied, role))
-
-
-def _linode(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | None) -> Iterator[_Look]:
-    for record in plan.linode_records:
-        find = partial(ports.linode.find, record.domain_id, record.name, record.type)
-        subject = f"Linode record {record.name or '@'} {record.type}"
-        yield _Look(subject, partial(_targets, find), partial(of_linode, plan, state, record))
-    if plan.linode_records:
-        yield _Look(
-            "Linode token",
-            inventory.token_expires_at,
-            lambda at: of_token(at, ports.clock.now()),
-        )
 
 
 def _both(
@@ -258,7 +240,3 @@ def _describe(inventory: Inventory, name: str, region: str) -> Table:
 
 def _parameter(ports: Ports, name: str, region: str) -> str | None:
     return ports.parameters.read(region, name)
-
-
-def _targets(find: Callable[[], Sequence[LinodeRecordState]]) -> list[tuple[str, int]]:
-    return [(found.target, found.ttl_sec) for found in find()]
