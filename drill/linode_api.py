@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from drill.dns import Published
 from drill.faults import Call, Fault, FaultKind, FaultTable, FaultyHandler, LoopbackServer
+from drill.interventions import Hold, Holds, Moment
 from drill.linode_account import Account
 
 TTLS = (30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200)
@@ -167,6 +168,7 @@ class LinodeApi(LoopbackServer):
         self._log: list[LoggedRequest] = []
         self._failures: list[tuple[int, int | None]] = []
         self._now = now
+        self.holds = Holds()
         self._all = _Bucket(limits.requests, limits.window_s, now)
         self._collections = _Bucket(limits.collection_requests, limits.collection_window_s, now)
         self.account = Account()
@@ -210,6 +212,10 @@ class LinodeApi(LoopbackServer):
         """Answer the next `n` requests with `status`, without effect."""
         with self._lock:
             self._failures += [(status, retry_after)] * n
+
+    def hold(self, service: str, operation: str, *, moment: Moment, nth: int = 1) -> Hold:
+        """Hold the nth request of this kind before it is carried out; of a sender that is gone, it is not."""
+        return self.holds.add(Hold(service, operation, moment=moment, nth=nth))
 
     @property
     def early(self) -> int:
@@ -501,7 +507,7 @@ class _LinodeHandler(FaultyHandler):
         call = Call("linode", "linode", f"{self.command} {path}")
         exchange = self.keep(call, body)
         fault = self.owner.faults.match(call)
-        if self.suffer(fault):
+        if self.suffer(fault) or self._is_lost_in_a_hold(call):
             self._log(body, 0)
             return
         status, reply, headers = self._outcome(path, url.query, body, fault)
@@ -514,6 +520,15 @@ class _LinodeHandler(FaultyHandler):
         else:
             self.note_told(exchange, status, text)
             self.answer(status, text, [("Content-Type", "application/json"), *headers])
+
+    def _is_lost_in_a_hold(self, call: Call) -> bool:
+        """Keep the request while it is held; return whether its sender has gone meanwhile."""
+        hold = self.owner.holds.match(call)
+        if hold is None:
+            return False
+        hold.keep(call, self.client_address, self.owner.stopping.is_set)
+        self.close_connection = self._is_abandoned()
+        return self.close_connection
 
     def _outcome(
         self, path: str, query: str, body: bytes, fault: Fault | None

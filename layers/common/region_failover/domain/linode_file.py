@@ -106,7 +106,7 @@ def _reboots(table: Table) -> LinodeReboots:
     lists = [_instances(table, key) for key in ("primary", "standby")]
     if not any(lists):
         table.fail("primary", "no instance in either list", "ids of instances in one of them at least")
-    stagger = table.duration("stagger", timedelta(seconds=60), timedelta(seconds=10), LAST_REBOOT)
+    stagger = table.duration("stagger", timedelta(seconds=60), timedelta(seconds=60), LAST_REBOOT)
     longest = max(map(len, lists))
     if stagger * (longest - 1) > LAST_REBOOT:
         most = f"the last one begun within {LAST_REBOOT} after the move"

@@ -15,27 +15,25 @@ SETTLED_AFTER = timedelta(seconds=30)
 UNKNOWN_AFTER = timedelta(minutes=10)
 
 
-def due_reboots(planned: LinodeReboots, state: PlanState, role: Role, now: datetime) -> tuple[int, ...]:
-    """Return the instances whose turn has come since the traffic moved, and that are not on record yet."""
-    if state.moved_at is None or not _may_reboot(state, state.epoch, now):
-        return ()
+def next_reboot(planned: LinodeReboots, state: PlanState, role: Role, now: datetime) -> int | None:
+    """Return the next instance to reboot, None where none is due: one at a time, `stagger` after the last."""
     known = {reboot.instance for reboot in _of_this_move(state)}
-    return tuple(
-        instance
-        for number, instance in enumerate(planned.instances(role))
-        if instance not in known and state.moved_at + number * planned.stagger <= now
-    )
+    following = next((i for i in planned.instances(role) if i not in known), None)
+    if following is None or not _may_reboot(state, state.epoch, planned.stagger, now):
+        return None
+    return following
 
 
-def begin_reboot(state: PlanState, epoch: int, instance: int, now: datetime) -> PlanState | None:
+def begin_reboot(
+    state: PlanState, epoch: int, instance: int, stagger: timedelta, now: datetime
+) -> PlanState | None:
     """Return the state with a reboot on record, before it is asked for; None where it must not be.
 
-    It is there already (whoever wrote it has asked, or has died), or the plan does not rest on this epoch.
+    It is there already (whoever wrote it has asked, or has died), another was begun just now, or the plan
+    does not rest on this epoch.
     """
-    if not _may_reboot(state, epoch, now):
-        return None
     known = _of_this_move(state)
-    if any(reboot.instance == instance for reboot in known):
+    if not _may_reboot(state, epoch, stagger, now) or any(r.instance == instance for r in known):
         return None
     return replace(state, reboots=(*known, Reboot(instance, epoch, now)))
 
@@ -65,8 +63,10 @@ def look_since(reboot: Reboot) -> datetime:
     return reboot.at - CLOCKS_AGREE
 
 
-def _may_reboot(state: PlanState, epoch: int, now: datetime) -> bool:
-    return state.epoch == epoch and state.share is None and may_have_late_writers(state, now)
+def _may_reboot(state: PlanState, epoch: int, stagger: timedelta, now: datetime) -> bool:
+    at_rest = state.epoch == epoch and state.share is None and may_have_late_writers(state, now)
+    last = max((reboot.at for reboot in _of_this_move(state)), default=None)
+    return at_rest and (last is None or now - last >= stagger)
 
 
 def _of_this_move(state: PlanState) -> tuple[Reboot, ...]:

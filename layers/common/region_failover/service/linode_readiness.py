@@ -1,4 +1,4 @@
-"""Look at what a plan has at Linode: token, domains, zone files, name servers. It reads, and changes nothing."""
+"""Look at what a plan has at Linode: token, domains, zone files, name servers. It only reads."""
 
 from __future__ import annotations
 

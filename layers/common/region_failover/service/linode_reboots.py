@@ -10,9 +10,9 @@ from region_failover.domain.plan import Plan
 from region_failover.domain.reboots import (
     UNKNOWN_AFTER,
     begin_reboot,
-    due_reboots,
     end_reboot,
     look_since,
+    next_reboot,
     unsettled,
 )
 from region_failover.domain.state import PlanState, Reboot, RebootStatus
@@ -33,18 +33,19 @@ def reboot_instances(ports: Ports, plan: Plan, state: PlanState, deadline: Deadl
     if plan.linode_reboots is None:
         return
     now, role = ports.clock.now(), plan.regions.role(state.active)
-    calls = [
-        partial(_reboot, ports, plan, state.epoch, i)
-        for i in due_reboots(plan.linode_reboots, state, role, now)
-    ]
-    calls += [partial(_settle, ports, plan, reboot) for reboot in unsettled(state, now)]
+    calls = [partial(_settle, ports, plan, reboot) for reboot in unsettled(state, now)]
+    due = next_reboot(plan.linode_reboots, state, role, now)
+    if due is not None:
+        calls.append(partial(_reboot, ports, plan, state.epoch, due, plan.linode_reboots.stagger))
     for answer in in_lanes(ports, calls, deadline):
         if isinstance(answer, Exception):
             ports.meter.log("reboot not settled yet", plan=plan.name, error=str(answer))
 
 
-def _reboot(ports: Ports, plan: Plan, epoch: int, instance: int) -> None:
-    begun = change(ports, plan.name, lambda state: begin_reboot(state, epoch, instance, ports.clock.now()))
+def _reboot(ports: Ports, plan: Plan, epoch: int, instance: int, stagger: timedelta) -> None:
+    begun = change(
+        ports, plan.name, lambda state: begin_reboot(state, epoch, instance, stagger, ports.clock.now())
+    )
     if begun is None:
         return
     try:
