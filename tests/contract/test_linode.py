@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -355,6 +356,19 @@ def test_a_transport_error_is_tried_again_and_then_named(
     assert len(api.calls) == ATTEMPTS
     assert waited(clock) > 0
     assert TOKEN not in str(symptom)
+
+
+@pytest.mark.parametrize("spoiled", [TOKEN + "\n", TOKEN + "\u20ac"], ids=["line break", "no latin letter"])
+def test_a_token_that_no_header_takes_is_not_shown_by_the_error(clock: FakeClock, spoiled: str) -> None:
+    class Spoiled(FakeToken):
+        def read(self) -> str:
+            return spoiled
+
+    with pytest.raises(RemoteFailure) as caught:
+        Linode(BASE, Spoiled(), clock).point(7, 1, "203.0.113.10", 30, timedelta(seconds=1))
+    told = "".join(traceback.format_exception(caught.value))
+    assert TOKEN not in str(caught.value) + repr(caught.value.symptom)
+    assert TOKEN not in told.split("The above exception", 1)[-1].split("RemoteFailure", 1)[-1]
 
 
 def test_a_token_that_cannot_be_had_is_said_and_not_retried(clock: FakeClock) -> None:

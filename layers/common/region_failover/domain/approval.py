@@ -36,7 +36,7 @@ class Approval(StrEnum):
 def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime) -> str:
     """Return the id of a proposal to move this plan, as it is now, from there to there after this epoch."""
     role = plan.regions.role(target)
-    about = {
+    about: dict[str, object] = {
         "plan": plan.name,
         "epoch": epoch,
         "from": source,
@@ -46,6 +46,10 @@ def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime
         "linode": [[r.domain_id, r.name, r.type, r.ttl_sec, r.target(role)] for r in plan.linode_records],
         "ssm": [[p.name, *p.regions] for p in plan.ssm_parameters],
     }
+    if any(r.record_id for r in plan.linode_records):
+        about["linode_ids"] = [r.record_id for r in plan.linode_records]
+    if plan.linode_reboots is not None:
+        about["linode_reboots"] = plan.linode_reboots.instances(role)
     text = json.dumps(about, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
