@@ -30,6 +30,7 @@ DATA_TYPES: Mapping[str, Callable[[str], Any]] = {
     "AAAA": dnslib.AAAA,
     "CNAME": dnslib.CNAME,
     "TXT": lambda text: dnslib.TXT(_strings(text)),
+    "SRV": lambda text: dnslib.SRV(*map(int, text.split()[:3]), text.split()[3]),
 }
 
 T = TypeVar("T")
@@ -265,7 +266,14 @@ class LinodeDomain:
     def _as_set(self, name: str, rtype: str, members: Sequence[Mapping[str, Any]]) -> DnsRecord:
         ttl = min(int(member["ttl_sec"]) or self.default_ttl_s for member in members)
         fqdn = f"{name}.{self._domain}" if name else self._domain
-        return DnsRecord(_plain(fqdn), rtype, ttl, tuple(str(member["target"]) for member in members))
+        return DnsRecord(_plain(fqdn), rtype, ttl, tuple(_linode_value(member) for member in members))
+
+
+def _linode_value(record: Mapping[str, Any]) -> str:
+    """Return what a record says: of SRV also where in the order, how often, and on which port."""
+    if record["type"] != "SRV":
+        return str(record["target"])
+    return f"{record['priority']} {record['weight']} {record['port']} {record['target']}"
 
 
 class AuthoritativeDns:

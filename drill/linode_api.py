@@ -4,7 +4,9 @@ Rules from Linode's public API reference (a change is a bug here): Bearer token;
 unknown keys, `type` among them; `name` is relative in replies, relative or FQDN in requests; `ttl_sec` is
 rounded to the *nearest* listed value, of two equally near ones the longer, and 0 stands for the default;
 the target `[remote_addr]` becomes the caller's own address; pages of 25 to 500; two request limits.
-Not known from the reference, chosen here: a page beyond the last is 404; the words of the reasons.
+A request that comes before a 429's Retry-After is over is counted (`early`): whoever sends it has not obeyed.
+Not known from the reference, chosen here: a page beyond the last is 404; the words of the reasons; that a
+host name as target is kept without its last dot; SRV's name, made of service and protocol if both are given.
 """
 
 import ipaddress
@@ -13,7 +15,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -22,12 +24,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from drill.dns import Published
 from drill.faults import Call, Fault, FaultKind, FaultTable, FaultyHandler, LoopbackServer
+from drill.interventions import Hold, Holds, Moment
+from drill.linode_account import Account
 
 TTLS = (30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200)
 TYPES = ("A", "AAAA", "NS", "MX", "CNAME", "TXT", "SRV", "PTR", "CAA")
 CHANGEABLE = ("name", "port", "priority", "protocol", "service", "tag", "target", "ttl_sec", "weight")
-FILTERABLE = ("name", "type")
+FILTERABLE = ("name", "type", "target", "domain", "action", "entity.id", "entity.type", "created")
 NUMBERS = ("port", "priority", "weight")
+# Requests of several threads that were under way when the first of them was told to wait.
+IN_FLIGHT_S = 0.5
 
 Json = dict[str, Any]
 
@@ -81,27 +87,35 @@ class _Bucket:
 
     limit: int
     window_s: float
+    now: Callable[[], float]
     ends_at: float = 0.0
     used: int = 0
+    told_at: float = 0.0
+    told_until: float = 0.0
+    early: int = 0
 
     def take(self) -> bool:
         """Count one request; return False when the window has no more."""
-        now = time.monotonic()
+        now = self.now()
+        if self.told_at + IN_FLIGHT_S < now < self.told_until:
+            self.early += 1
         if now >= self.ends_at:
             self.ends_at, self.used = now + self.window_s, 0
         self.used += 1
+        if self.used > self.limit and self.told_until != self.ends_at:
+            self.told_at, self.told_until = now, self.ends_at
         return self.used <= self.limit
 
     def retry_after_s(self) -> int:
         """Return the whole seconds until the window ends, at least 1."""
-        return max(1, math.ceil(self.ends_at - time.monotonic()))
+        return max(1, math.ceil(self.ends_at - self.now()))
 
     def headers(self) -> list[tuple[str, str]]:
         """Return X-RateLimit-*: the reset as Unix time."""
         return [
             ("X-RateLimit-Limit", str(self.limit)),
             ("X-RateLimit-Remaining", str(max(0, self.limit - self.used))),
-            ("X-RateLimit-Reset", str(math.ceil(time.time() + self.ends_at - time.monotonic()))),
+            ("X-RateLimit-Reset", str(math.ceil(self.ends_at))),
         ]
 
 
@@ -142,6 +156,7 @@ class LinodeApi(LoopbackServer):
         faults: FaultTable | None = None,
         propagation_s: float = 1.0,
         limits: Limits | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(_LinodeHandler, faults if faults is not None else FaultTable())
         limits = limits or Limits()
@@ -152,8 +167,11 @@ class LinodeApi(LoopbackServer):
         self._next_id = 1001
         self._log: list[LoggedRequest] = []
         self._failures: list[tuple[int, int | None]] = []
-        self._all = _Bucket(limits.requests, limits.window_s)
-        self._collections = _Bucket(limits.collection_requests, limits.collection_window_s)
+        self._now = now
+        self.holds = Holds()
+        self._all = _Bucket(limits.requests, limits.window_s, now)
+        self._collections = _Bucket(limits.collection_requests, limits.collection_window_s, now)
+        self.account = Account()
 
     @property
     def base_url(self) -> str:
@@ -183,10 +201,27 @@ class LinodeApi(LoopbackServer):
         with self._lock:
             return self._domain(domain_id).zone.seen()
 
+    def limit(self, limits: Limits) -> None:
+        """Take no more requests than these from now on."""
+        with self._lock:
+            early = self.early
+            self._all = _Bucket(limits.requests, limits.window_s, self._now, early=early)
+            self._collections = _Bucket(limits.collection_requests, limits.collection_window_s, self._now)
+
     def fail_next(self, n: int, status: int, retry_after: int | None = None) -> None:
         """Answer the next `n` requests with `status`, without effect."""
         with self._lock:
             self._failures += [(status, retry_after)] * n
+
+    def hold(self, service: str, operation: str, *, moment: Moment, nth: int = 1) -> Hold:
+        """Hold the nth request of this kind before it is carried out; of a sender that is gone, it is not."""
+        return self.holds.add(Hold(service, operation, moment=moment, nth=nth))
+
+    @property
+    def early(self) -> int:
+        """Return how many requests came sooner than a 429 had allowed."""
+        with self._lock:
+            return self._all.early + self._collections.early
 
     @property
     def requests(self) -> tuple[LoggedRequest, ...]:
@@ -209,14 +244,24 @@ class LinodeApi(LoopbackServer):
                 raise Refused(status, HTTPStatus(status).phrase, retry_after=retry_after)
             if authorization != f"Bearer {self.token}":
                 raise Refused(401, "Invalid Token")
-            is_collection = method == "GET" and re.search(r"/(domains|records)$", path) is not None
+            ends = self.account.expires_at
+            if ends is not None and self._now() >= ends.timestamp():
+                raise Refused(401, "Invalid Token")
+            scopes = self.account.headers(method, path)
+            if not self.account.permits(method, path):
+                refusal = Refused(401, "Your OAuth token is not authorized to use this endpoint.")
+                refusal.headers += scopes
+                raise refusal
+            is_collection = (
+                method == "GET" and re.search(r"/(domains|records|tokens|events)$", path) is not None
+            )
             buckets = [self._all, self._collections] if is_collection else [self._all]
             for bucket in buckets:
                 if not bucket.take():
                     refusal = Refused(429, "Too many requests", retry_after=bucket.retry_after_s())
                     refusal.headers += bucket.headers()
                     raise refusal
-            return buckets[-1].headers()
+            return [*buckets[-1].headers(), *scopes]
 
     def handle(self, request: Request) -> Json:
         """Do what one admitted request asks and return its reply."""
@@ -225,6 +270,8 @@ class LinodeApi(LoopbackServer):
             if path == "/domains":
                 _allow(method, "GET")
                 return _page([d.as_json() for d in self._domains.values()], request)
+            if not path.startswith("/domains"):
+                return self._beside_dns(request)
             found = re.fullmatch(r"/domains/(\d+)(?:/(records|zone-file)(?:/(\d+))?)?", path)
             if not found or (found[2] == "zone-file" and found[3]):
                 raise Refused(404, "Not found")
@@ -237,6 +284,23 @@ class LinodeApi(LoopbackServer):
             if found[2] == "records":
                 return _page(domain.zone.newest(), request)
             return {"zone_file": _rendered(domain)} if found[2] else domain.as_json()
+
+    def _beside_dns(self, request: Request) -> Json:
+        """Answer what is asked of the account."""
+        if request.path == "/profile/tokens":
+            _allow(request.method, "GET")
+            return _page(self.account.tokens(self.token), request)
+        if request.path == "/account/events":
+            _allow(request.method, "GET")
+            return _page(self.account.events, request)
+        found = re.fullmatch(r"/linode/instances/(\d+)(/reboot)?", request.path)
+        if not found:
+            raise Refused(404, "Not found")
+        _allow(request.method, "POST" if found[2] else "GET")
+        if not found[2]:
+            return self.account.instance(int(found[1]), Refused)
+        _known(request.body if request.body is not None else {}, ("config_id",))
+        return self.account.reboot(int(found[1]), self._now(), Refused)
 
     def _domain(self, domain_id: int) -> _Domain:
         if domain_id not in self._domains:
@@ -301,9 +365,11 @@ def _checked(record: Json, domain: str, caller: str) -> Json:
             raise Refused(400, f"{key} must be a number from 0 to 65535", key)
     if not isinstance(record["target"], str) or not record["target"]:
         raise Refused(400, "target must be a text", "target")
+    named = record["type"] == "SRV" and record["service"] and record["protocol"]
+    name = f"{record['service']}.{record['protocol']}" if named else record["name"]
     return {
         **record,
-        "name": _relative(record["name"], domain),
+        "name": _relative(name, domain),
         "target": _target(record["type"], record["target"], caller),
         "ttl_sec": _rounded(record["ttl_sec"]),
     }
@@ -327,6 +393,8 @@ def _relative(name: Any, domain: str) -> str:
 def _target(rtype: str, target: str, caller: str) -> str:
     """Return the target; that of A and AAAA must be an address of that family."""
     wanted = {"A": 4, "AAAA": 6}.get(rtype)
+    if rtype in {"CNAME", "SRV"}:
+        return _host(target)
     if wanted is None:
         return target
     try:
@@ -336,6 +404,12 @@ def _target(rtype: str, target: str, caller: str) -> str:
     if address.version != wanted:
         raise Refused(400, f"target is not an IPv{wanted} address", "target")
     return str(address)
+
+
+def _host(target: str) -> str:
+    if not re.fullmatch(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9-]{1,63}\.?", target.lower()):
+        raise Refused(400, "target is not a host name", "target")
+    return target.rstrip(".")
 
 
 def _rounded(ttl_sec: Any) -> int:
@@ -368,27 +442,56 @@ def _number(asked: Mapping[str, str], key: str, default: int) -> int:
 
 
 def _filter(wanted: str) -> Json:
-    """Return X-Filter's equalities; Linode's operators (`+and`, `+contains`) are refused here."""
+    """Return X-Filter's equalities; of Linode's operators `+gte`, and `+and` of equalities."""
     try:
         conditions = json.loads(wanted or "{}")
     except ValueError:
         raise Refused(400, "X-Filter is not JSON", "X-Filter") from None
-    if not isinstance(conditions, dict) or any(key not in (*FILTERABLE, "domain") for key in conditions):
+    if isinstance(conditions, dict) and isinstance(conditions.get("+and"), list):
+        conditions = {key: value for part in conditions["+and"] for key, value in part.items()}
+    if not isinstance(conditions, dict) or any(key not in FILTERABLE for key in conditions):
         raise Refused(400, f"X-Filter takes equality on {', '.join(FILTERABLE)}", "X-Filter")
     return conditions
 
 
 def _fits(entry: Json, conditions: Json) -> bool:
-    return all(entry.get(key) == value for key, value in conditions.items())
+    return all(_fits_one(_value(entry, key), value) for key, value in conditions.items())
+
+
+def _value(entry: Any, key: str) -> Any:
+    for part in key.split("."):
+        entry = entry.get(part) if isinstance(entry, dict) else None
+    return entry
+
+
+def _fits_one(there: Any, wanted: Any) -> bool:
+    if not isinstance(wanted, dict):
+        return bool(there == wanted)
+    if set(wanted) != {"+gte"}:
+        raise Refused(400, "X-Filter takes +gte and equality", "X-Filter")
+    return there is not None and there >= wanted["+gte"]
 
 
 def _rendered(domain: _Domain) -> list[str]:
     """Return the zone as last rendered for the name servers."""
-    head = [f"; {domain.name} [{domain.domain_id}]", "$TTL 86400"]
-    return head + [
-        f"{r['name'] or '@'}\t{r['ttl_sec'] or ''}\tIN\t{r['type']}\t{r['target']}"
-        for r in domain.zone.seen()
+    head = [
+        f"; {domain.name} [{domain.domain_id}]",
+        "$TTL 86400",
+        f"@\tIN\tSOA\tns1.linode.com. hostmaster.{domain.name}. 2021000066 14400 14400 1209600 86400",
+        *(f"@\t\tNS\tns{number}.linode.com." for number in range(1, 6)),
     ]
+    return head + [
+        f"{r['name'] or '@'}\t{r['ttl_sec'] or ''}\tIN\t{r['type']}\t{_data(r)}" for r in domain.zone.seen()
+    ]
+
+
+def _data(record: Json) -> str:
+    """Return a record's data as a zone file has it."""
+    if record["type"] == "TXT":
+        return '"' + record["target"] + '"'
+    if record["type"] == "SRV":
+        return f"{record['priority']} {record['weight']} {record['port']} {record['target']}."
+    return f"{record['target']}." if record["type"] == "CNAME" else str(record["target"])
 
 
 class _LinodeHandler(FaultyHandler):
@@ -404,7 +507,7 @@ class _LinodeHandler(FaultyHandler):
         call = Call("linode", "linode", f"{self.command} {path}")
         exchange = self.keep(call, body)
         fault = self.owner.faults.match(call)
-        if self.suffer(fault):
+        if self.suffer(fault) or self._is_lost_in_a_hold(call):
             self._log(body, 0)
             return
         status, reply, headers = self._outcome(path, url.query, body, fault)
@@ -417,6 +520,15 @@ class _LinodeHandler(FaultyHandler):
         else:
             self.note_told(exchange, status, text)
             self.answer(status, text, [("Content-Type", "application/json"), *headers])
+
+    def _is_lost_in_a_hold(self, call: Call) -> bool:
+        """Keep the request while it is held; return whether its sender has gone meanwhile."""
+        hold = self.owner.holds.match(call)
+        if hold is None:
+            return False
+        hold.keep(call, self.client_address, self.owner.stopping.is_set)
+        self.close_connection = self._is_abandoned()
+        return self.close_connection
 
     def _outcome(
         self, path: str, query: str, body: bytes, fault: Fault | None

@@ -276,6 +276,7 @@ class World:
                 "SsmParameterNames": layout.PARAMETER,
                 "LinodeTokenSecretArn": self.secret_arn,
                 "LinodeApiUrl": self.linode.base_url,
+                "NameServers": "{}:{}".format(*self.dns.address),
                 "ProbeTracing": "Active",  # a call's invocation is known by its trace (exchanges.py)
                 **parameters_of(self.policy["follows"], self.zone_id),
             },

@@ -41,7 +41,10 @@ zones.submit {zone_id, changes: [{action, name, type, ttl, values}], comment} ->
 zones.is_insync {change_id} -> bool                parameters.read {region, name} -> text or null
 parameters.write {region, name, value}             linode.find {domain_id, name, type} ->
                                                    [{id, target, ttl_sec}]
+linode.records_in {domain_id} -> [{id, name, type, target, ttl_sec}]: it finds each of the plan's records
 linode.point {domain_id, record_id, target, ttl_sec} -> the same
+linode.domain_name {domain_id} -> text             linode.reboot {instance}
+linode.rebooted_since {instance} -> bool
 events.put {detail_type, detail}                   notifier.publish {subject, text}
 """
 
@@ -56,10 +59,11 @@ from typing import Any
 
 from region_failover.domain.codec import dump
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import Plan, Role, Route53Record
 from region_failover.domain.state import LEASE, STEP_LEASE, VERIFIED_WITHIN
 from region_failover.domain.zone import RecordSet, ZoneSnapshot, fence_name
-from region_failover.ports import LinodeRecordState, Ports
+from region_failover.ports import Ports
 
 Entry = dict[str, Any]
 
@@ -198,8 +202,11 @@ _DATA: dict[str, Callable[..., Entry]] = {
     "zones.is_insync": lambda change_id: {"change_id": change_id},
     "parameters.read": lambda region, name: {"region": region, "name": name},
     "parameters.write": lambda region, name, value: {"region": region, "name": name, "value": value},
-    "linode.find": lambda domain_id, name, kind: {"domain_id": domain_id, "name": name, "type": kind},
-    "linode.point": lambda domain_id, record_id, target, ttl_sec: {
+    "linode.domain_name": lambda domain_id, within: {"domain_id": domain_id},
+    "linode.records_in": lambda domain_id, within: {"domain_id": domain_id},
+    "linode.reboot": lambda instance, within: {"instance": instance},
+    "linode.rebooted_since": lambda instance, at, within: {"instance": instance},
+    "linode.point": lambda domain_id, record_id, target, ttl_sec, within: {
         "domain_id": domain_id,
         "record_id": record_id,
         "target": target,
@@ -218,6 +225,7 @@ EFFECTS = frozenset(
         "zones.submit",
         "parameters.write",
         "linode.point",
+        "linode.reboot",
         "events.put",
         "notifier.publish",
     }
@@ -244,7 +252,13 @@ def result_of(result: Any) -> Any:
         fence = list(result.fence.values) if result.fence else None
         return {"fence": fence, "records": [record_set(record) for record in result.records]}
     if isinstance(result, LinodeRecordState):
-        return {"id": result.id, "target": result.target, "ttl_sec": result.ttl_sec}
+        return {
+            "id": result.id,
+            "name": result.name,
+            "type": result.type,
+            "target": result.target,
+            "ttl_sec": result.ttl_sec,
+        }
     if isinstance(result, tuple):
         return [result_of(item) for item in result]
     if result is None or isinstance(result, bool | str | int | float):

@@ -19,8 +19,10 @@ from region_failover.domain.configuration import NotSwitchable, text_at, with_te
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
+from region_failover.domain.linode import LinodeRecordState, fqdn
+from region_failover.domain.linode_file import LINODE_TTLS
 from region_failover.domain.plan import FailbackMode, NodeBalancer, Plan, Role
-from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
+from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import Phase, PlanState, Transition
 from region_failover.domain.symptom import Kind, Symptom
@@ -47,7 +49,7 @@ from region_failover.domain.zone import (
     fence_record,
     too_large,
 )
-from region_failover.ports import LinodeRecordState, Ports, SecretState
+from region_failover.ports import Ports, SecretState
 from region_failover.service.failback import handle_failback
 from region_failover.service.failover import handle_failover
 from region_failover.service.linode import handle_linode
@@ -574,26 +576,41 @@ class FakeHooks:
 
 
 class FakeLinode:
-    """Linode's DNS: no compare-and-swap; a TTL that is not listed is rounded."""
+    """Linode's DNS and instances: no compare-and-swap; a TTL that is not listed is rounded."""
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.records: dict[int, list[LinodeRecordState]] = {}
-        self.writes: list[tuple[int, str, int]] = []
+        self.names: dict[int, str] = {}
+        self.writes: list[tuple[int, str, int | None]] = []
         self.failure: Symptom | None = None
         self.ignores_writes_to: set[int] = set()
+        self.reboots: list[tuple[int, datetime]] = []
+        self.clock: FakeClock | None = None
 
-    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        def effect() -> tuple[LinodeRecordState, ...]:
-            return tuple(
-                record
-                for record in self.records.get(domain_id, [])
-                if (record.name.lower(), record.type) == (name.lower(), kind)
-            )
+    def domain_name(self, domain_id: int, within: timedelta) -> str:
+        return self._around("linode.domain_name", lambda: self.names.get(domain_id, "legacy.example"))
 
-        return self._around("linode.find", effect)
+    def records_in(self, domain_id: int, within: timedelta) -> tuple[LinodeRecordState, ...]:
+        return self._around("linode.records_in", lambda: tuple(self.records.get(domain_id, ())))
 
-    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
+    def reboot(self, instance: int, within: timedelta) -> None:
+        now = self.clock.now() if self.clock else NOON
+        self._around("linode.reboot", lambda: self.reboots.append((instance, now)))
+
+    def rebooted_since(self, instance: int, at: datetime, within: timedelta) -> bool:
+        return self._around(
+            "linode.rebooted_since", lambda: any(i == instance and t >= at for i, t in self.reboots)
+        )
+
+    def point(
+        self,
+        domain_id: int,
+        record_id: int,
+        target: str,
+        ttl_sec: int | None,
+        within: timedelta = timedelta(seconds=10),
+    ) -> LinodeRecordState:
         def effect() -> LinodeRecordState:
             records = self.records.get(domain_id, [])
             index = next((i for i, record in enumerate(records) if record.id == record_id), None)
@@ -601,7 +618,8 @@ class FakeLinode:
                 raise RemoteFailure(Symptom(Kind.HTTP, status=404, detail="Linode: Not found"))
             self.writes.append((record_id, target, ttl_sec))
             if record_id not in self.ignores_writes_to:
-                records[index] = replace(records[index], target=target, ttl_sec=rounded(ttl_sec))
+                ttl = records[index].ttl_sec if ttl_sec is None else rounded(ttl_sec)
+                records[index] = replace(records[index], target=target, ttl_sec=ttl)
             return records[index]
 
         return self._around("linode.point", effect)
@@ -610,6 +628,47 @@ class FakeLinode:
         if self.failure is not None:
             raise RemoteFailure(self.failure)
         return self.faults.around(operation, effect)
+
+
+class FakeNameServers:
+    """Name servers: all of them answer what Linode and `values` hold; those that lag what they last said."""
+
+    def __init__(self, faults: Faults | None = None, linode: FakeLinode | None = None) -> None:
+        self.faults = faults or Faults()
+        self.linode = linode or FakeLinode()
+        self.values: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.lagging: dict[
+            str, dict[tuple[str, str], tuple[str, ...]]
+        ] = {}  # by server, what each still says
+        self.silent: set[str] = set()
+        self.asked: list[tuple[tuple[str, ...], str, str]] = []
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        def effect() -> tuple[str, ...]:
+            self.asked.append((tuple(servers), name, kind))
+            key = (canonical(name).rstrip("."), kind)
+            answers = {
+                self.lagging.get(server, {}).get(key, tuple(sorted(self._held(*key))))
+                for server in servers
+                if server not in self.silent
+            }
+            if not answers:
+                raise RemoteFailure(TIMED_OUT)
+            if len(answers) > 1:
+                raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"{name} {kind}: they disagree"))
+            return answers.pop()
+
+        return self.faults.around("names.ask", effect)
+
+    def _held(self, name: str, kind: str) -> tuple[str, ...]:
+        at_linode = [
+            f"10 5 5060 {record.target}" if kind == "SRV" else record.target
+            for domain_id, records in self.linode.records.items()
+            for record in records
+            if (fqdn(record.name, self.linode.names.get(domain_id, "legacy.example")), record.type)
+            == (name, kind)
+        ]
+        return (*self.values.get((name, kind), ()), *at_linode)
 
 
 class FakeReports:
@@ -720,6 +779,8 @@ class World:
         self.secrets = FakeSecrets(self.faults)
         self.hooks = FakeHooks(self.faults)
         self.linode = FakeLinode(self.faults)
+        self.linode.clock = self.clock
+        self.names = FakeNameServers(self.faults, self.linode)
         self.reports = FakeReports(self.faults)
         self.events = FakeEvents(self.faults)
         self.notifier = FakeNotifier(self.faults)
@@ -737,7 +798,9 @@ class World:
         for zone_id, records in plan.zones().items():
             self.zones.put(zone_id, *(s for record in records for s in answers(record, Role.PRIMARY)))
         for number, record in enumerate(plan.linode_records, start=1):
-            state = LinodeRecordState(number, record.name, record.type, record.primary, record.ttl_sec)
+            its_id = record.record_id or number
+            ttl_sec = 300 if record.ttl_sec is None else record.ttl_sec
+            state = LinodeRecordState(its_id, record.name, record.type, record.primary, ttl_sec)
             self.linode.records.setdefault(record.domain_id, []).append(state)
         for parameter in plan.ssm_parameters:
             for region in parameter.regions:
@@ -764,6 +827,7 @@ class World:
             secrets=self.secrets,
             hooks=self.hooks,
             linode=self.linode,
+            names=self.names,
             reports=self.reports,
             events=self.events,
             notifier=self.notifier,

@@ -16,7 +16,9 @@ from drill.scenarios import (
     flapping,
     foreign_edit,
     gray_writes,
+    half_applied_linode,
     linode_down,
+    linode_rate_limited,
     no_alarms,
     observer_cut_off,
     observer_denied,
@@ -93,6 +95,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "linode-down": Scenario(
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"
+    ),
+    "linode-rate-limited": Scenario(
+        linode_rate_limited.run, "Linode takes few requests at a time: each wait it asks for is kept"
+    ),
+    "half-applied-linode": Scenario(
+        half_applied_linode.run, "linode_dns dies with one of two records written: a tick writes the other"
     ),
     "flapping": Scenario(
         flapping.run,

@@ -88,6 +88,7 @@ class Judge:
             ("reply", "store.load_health"): self._loaded_health,
             ("reply", "store.save_state"): self._replied_to_save,
             ("reply", "linode.find"): self._told,
+            ("reply", "linode.records_in"): self._listed,
             ("reply", "zones.read"): self._told,
             ("reply", "zones.is_insync"): self._told,
             ("reply", "parameters.read"): self._told,
@@ -275,6 +276,20 @@ class Judge:
 
     def _point(self, entry: Entry) -> None:
         self._tell("pointing", entry, self.facts.workers[entry["worker"]])
+
+    def _listed(self, entry: Entry) -> None:
+        """A list of a domain is a find of each of the plan's records there."""
+        if "error" in entry:
+            return
+        call, worker = self._call_of(entry), self.facts.workers[entry["worker"]]
+        for key in self.facts.plan.linode:
+            if key[0] != call["domain_id"]:
+                continue
+            there = [r for r in entry["result"] if (r["name"].lower(), r["type"]) == key[1:]]
+            worker.found.update({(key[0], record["id"]): key for record in there})
+            found = {**entry, "op": "linode.find", "result": there}
+            asked = {**call, "op": "linode.find", "name": key[1], "type": key[2]}
+            self._tell("told", found, asked, worker)
 
     def _told(self, entry: Entry) -> None:
         call, worker = self._call_of(entry), self.facts.workers[entry["worker"]]

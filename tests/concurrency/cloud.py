@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drill.dns import AuthoritativeDns, LinodeDomain
 from drill.emulator import KEY, Emulator
 from drill.layout import ROOT
 from drill.linode_api import Limits, LinodeApi
@@ -243,6 +244,9 @@ class Cloud:
         """Start everything, and make what the template makes."""
         self._emulator.start()
         self.linode.start()
+        self._zones: list[LinodeDomain] = []
+        self.dns = AuthoritativeDns(self._zones)
+        self.dns.start()
         self.dynamodb = self._emulator.client("dynamodb", WEST)
         self.route53 = self._emulator.client("route53", WEST)
         self.ssm = {region: self._emulator.client("ssm", region) for region in (EAST, WEST)}
@@ -277,12 +281,14 @@ class Cloud:
             "TABLE_NAMES": "orders",
             "LINODE_TOKEN_SECRET_ARN": secret,
             "LINODE_API_URL": self.linode.base_url,
+            "NAME_SERVERS": "{}:{}".format(*self.dns.address),
             "POWERTOOLS_LOG_LEVEL": "WARNING",
         }
 
     def stop(self) -> None:
         """Stop everything."""
         self.nursery.stop()
+        self.dns.stop()
         self.linode.stop()
         self._emulator.stop()
 
@@ -304,7 +310,8 @@ class Cloud:
         )
         for client in self.ssm.values():
             client.put_parameter(Name=f"/{name}/active-region", Value=active, Type="String")
-        self.linode.add_domain(domain, "example.com")
+        self.linode.add_domain(domain, f"d{domain}.example")
+        self._zones.append(LinodeDomain(self.linode, domain, f"d{domain}.example"))
         self.linode.add_record(domain, type="A", name="app", target=TARGETS[active], ttl_sec=30)
         text = PLAN.format(name=name, zone=zone, domain=domain, east_url=EAST_URL)
         folder = self.folder / name

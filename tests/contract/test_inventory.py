@@ -21,6 +21,7 @@ from region_failover.domain.configuration import SecretSwitch
 from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.errors import RemoteFailure
 from region_failover.domain.hooks import Hook, Place, When
+from region_failover.domain.linode_readiness import LinodeToken
 from tests.cloud import client, isolate, make_table
 from tests.fakes import EAST, NOON, PLAN, WEST, FakeClock
 
@@ -34,7 +35,7 @@ class Token:
     def read(self) -> str:
         return "abcdefgh12345678" + "x" * 48
 
-    def forget(self) -> None:
+    def forget(self, refused: str) -> None:
         pass
 
 
@@ -238,27 +239,85 @@ def tokens(*items: dict[str, Any], pages: int = 1, status: int = 200) -> None:
 def test_the_tokens_end_is_found_by_its_beginning() -> None:
     tokens({"token": "zzzzzzzz12345678", "expiry": None}, pages=2)
     tokens({"token": "abcdefgh12345678", "expiry": "2025-11-01T00:00:00"}, pages=2)
-    assert inventory().token_expires_at() == datetime(2025, 11, 1, tzinfo=UTC)
+    assert inventory().linode_token().expires_at == datetime(2025, 11, 1, tzinfo=UTC)
     assert NOON < datetime(2025, 11, 1, tzinfo=UTC) < NOON + timedelta(days=14)
 
 
 @responses.activate
 def test_a_token_that_never_ends_and_one_that_is_not_listed() -> None:
     tokens({"token": "abcdefgh12345678", "expiry": None})
-    assert inventory().token_expires_at() is None
+    assert inventory().linode_token() == LinodeToken(None, None)
     responses.reset()
     tokens({"token": "zzzzzzzz12345678", "expiry": None})
     with pytest.raises(RemoteFailure, match="not in the account's list"):
-        inventory().token_expires_at()
+        inventory().linode_token()
+
+
+UNAUTHORIZED = {"errors": [{"reason": "Your OAuth token is not authorized to use this endpoint."}]}
+DOMAINS = "https://linode.example/v4/domains"
+
+
+def refused_list(headers: dict[str, str] | None = None) -> None:
+    url = "https://linode.example/v4/profile/tokens"
+    responses.add(responses.GET, url, json=UNAUTHORIZED, status=401, headers=headers)
 
 
 @responses.activate
-def test_a_token_that_may_not_list_tokens_is_a_failure() -> None:
+def test_the_tokens_scopes_are_those_of_the_header() -> None:
     responses.add(
         responses.GET,
         "https://linode.example/v4/profile/tokens",
-        json={"errors": [{"reason": "Your OAuth token is not authorized"}]},
-        status=401,
+        json={"data": [{"token": "abcdefgh12345678", "expiry": None}], "page": 1, "pages": 1},
+        headers={"X-OAuth-Scopes": "domains:read_write account:read_only"},
     )
-    with pytest.raises(RemoteFailure, match="not authorized"):
-        inventory().token_expires_at()
+    assert inventory().linode_token().scopes == {"domains:read_write", "account:read_only"}
+
+
+@responses.activate
+def test_a_token_that_may_not_list_tokens_is_no_refused_one() -> None:
+    refused_list()
+    headers = {"X-OAuth-Scopes": "domains:read_write"}
+    responses.add(responses.GET, DOMAINS, json={"data": [], "page": 1, "pages": 1}, headers=headers)
+    found = inventory().linode_token()
+    assert found == LinodeToken(None, frozenset({"domains:read_write"}), expiry_known=False)
+
+
+@responses.activate
+def test_a_token_without_a_scope_is_told_by_the_scopes_it_has() -> None:
+    refused_list()
+    headers = {"X-OAuth-Scopes": "linodes:read_only"}
+    responses.add(responses.GET, DOMAINS, json=UNAUTHORIZED, status=401, headers=headers)
+    assert inventory().linode_token().scopes == {"linodes:read_only"}
+
+
+@responses.activate
+def test_a_token_that_is_refused_everywhere_is_a_failure_with_401() -> None:
+    refused_list()
+    responses.add(responses.GET, DOMAINS, json={"errors": [{"reason": "Invalid Token"}]}, status=401)
+    with pytest.raises(RemoteFailure, match="Invalid Token") as caught:
+        inventory().linode_token()
+    assert caught.value.symptom.status == 401
+
+
+@responses.activate
+def test_a_domain_is_read_with_its_records_and_its_zone_file() -> None:
+    where = f"{DOMAINS}/7"
+    record = {"id": 1, "name": "app", "type": "A", "target": "203.0.113.10", "ttl_sec": 30}
+    lines = [
+        "; example.com [7]",
+        "$TTL 86400",
+        "@\tIN\tSOA\tns1.linode.com. a.example.com. 2021000066 14400 14400 1209600 86400",
+        "@\t\tNS\tns1.linode.com.",
+        "app\t30\tIN\tA\t203.0.113.10",
+        "_sip._tcp\t30\tIN\tSRV\t10 5 5060 Sip.example.com.",
+        'txt\t30\tIN\tTXT\t"region-failover plan=orders"',
+    ]
+    responses.add(responses.GET, where, json={"domain": "example.com", "status": "active", "type": "master"})
+    responses.add(responses.GET, f"{where}/records", json={"data": [record], "page": 1, "pages": 1})
+    responses.add(responses.GET, f"{where}/zone-file", json={"zone_file": lines})
+    zone = inventory().linode_zone(7)
+    assert (zone.domain.name, zone.status, zone.kind) == ("example.com", "active", "master")
+    assert [r.name for r in zone.domain.records] == ["app"]
+    assert zone.rendered["app.example.com", "A"] == ("203.0.113.10",)
+    assert zone.rendered["_sip._tcp.example.com", "SRV"] == ("10 5 5060 sip.example.com",)
+    assert zone.rendered["txt.example.com", "TXT"] == ("region-failover plan=orders",)

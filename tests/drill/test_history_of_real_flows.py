@@ -18,6 +18,7 @@ from aws_lambda_powertools import Logger
 
 from drill import layout
 from drill.application import ApplicationEndpoint, shared_port
+from drill.dns import AuthoritativeDns, LinodeDomain
 from drill.embedded.functions.sitecustomize import noting
 from drill.emulator import KEY, Emulator
 from drill.exchanges import KEPT, Exchanges
@@ -150,6 +151,8 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     emulator.start()
     proxy.start()
     linode.start()
+    dns = AuthoritativeDns([LinodeDomain(linode, 7, "legacy.example")])
+    dns.start()
     places = {PRIMARY: "127.0.0.10", STANDBY: "127.0.0.20"}
     port = shared_port(list(places.values()))
     endpoints = []
@@ -174,6 +177,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
         "TABLE_NAMES": "orders",
         "LINODE_TOKEN_SECRET_ARN": secret,
         "LINODE_API_URL": linode.base_url,
+        "NAME_SERVERS": "{}:{}".format(*dns.address),
     }
     pretend_to_be_a_function(monkeypatch, proxy.port, tmp_path / "connections")
     began = datetime.now(UTC).timestamp()
@@ -182,7 +186,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     )
     forget_clients()
     faults.clear()
-    for part in (*endpoints, linode, proxy, emulator):
+    for part in (*endpoints, dns, linode, proxy, emulator):
         part.stop()
 
 

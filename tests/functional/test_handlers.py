@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from drill.dns import AuthoritativeDns, LinodeDomain
 from drill.linode_api import LinodeApi
 from region_failover.adapters.clients import forget_clients, made_clients
 from region_failover.adapters.state_table import StateTable
@@ -563,10 +564,14 @@ def linode(
     api.add_domain(1, "legacy.example")
     api.add_record(1, type="A", name="app", target="203.0.113.10", ttl_sec=30)
     api.start()
+    dns = AuthoritativeDns([LinodeDomain(api, 1, "legacy.example")])
+    dns.start()
+    monkeypatch.setenv("NAME_SERVERS", "{}:{}".format(*dns.address))
     monkeypatch.setenv("LINODE_API_URL", api.base_url)
     monkeypatch.setenv("LINODE_TOKEN_SECRET_ARN", world.stack.secret_arn)
     (folder / "orders.toml").write_text(world.plan() + LINODE_RECORD)
     yield api
+    dns.stop()
     api.stop()
 
 

@@ -13,6 +13,8 @@ import pytest
 from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.dataplane_readiness import PairSeen
 from region_failover.domain.errors import MalformedEvent, RemoteFailure
+from region_failover.domain.linode import NAME_SERVERS, LinodeDomain, fqdn
+from region_failover.domain.linode_readiness import LinodeToken, LinodeZone
 from region_failover.domain.plan import AlarmCheck, NodeBalancer, NodeBalancerCheck, Plan
 from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.readiness import Table
@@ -34,6 +36,8 @@ class FakeInventory:
     missing: list[str] = field(default_factory=list)
     expires_at: datetime | None = None
     functions: dict[tuple[str, str], Function | None] = field(default_factory=dict)
+    scopes: frozenset[str] | None = frozenset({"domains:read_write"})
+    domain_status: str = "active"
     states: dict[str, str] = field(default_factory=lambda: {"region-failover-signal-x": "OK"})
 
     def _look(self, what: str) -> None:
@@ -78,9 +82,17 @@ class FakeInventory:
         self._look("function")
         return self.functions.get((region, name), Function("Active", 3))
 
-    def token_expires_at(self) -> datetime | None:
+    def linode_token(self) -> LinodeToken:
         self._look("token")
-        return self.expires_at
+        return LinodeToken(self.expires_at, self.scopes)
+
+    def linode_zone(self, domain_id: int) -> LinodeZone:
+        self._look("domain")
+        linode = self.world.linode
+        held = linode.records.get(domain_id, [])
+        domain = LinodeDomain(linode.names.get(domain_id, "legacy.example"), tuple(held))
+        rendered = {(fqdn(r.name, domain.name), r.type): (r.target,) for r in held}
+        return LinodeZone(domain, self.domain_status, "master", rendered, {})
 
     def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
         return {"failover": [("ssm:PutParameter", "arn")], "failback": []}
@@ -250,12 +262,39 @@ def test_plans_without_linode_ask_nothing_of_linode(account: Account) -> None:
     assert problems(account.check()) == []
 
 
+@pytest.mark.parametrize("why", ["refused", "expired", "scope"])
+def test_a_token_that_would_be_refused_in_an_outage_is_an_error_before_it(account: Account, why: str) -> None:
+    if why == "refused":
+        refused = Symptom(Kind.HTTP, status=401, detail="Linode: Invalid Token")
+        account.inventory.failures = {"token": RemoteFailure(refused)}
+    elif why == "expired":
+        account.inventory.expires_at = account.clock.now()
+    else:
+        account.inventory.scopes = frozenset({"domains:read_only", "linodes:read_write"})
+    assert problems(account.check()) == [("error", "Linode token")]
+    assert account.notifier.about("is not ready")
+
+
+def test_name_servers_that_do_not_answer_are_found_before_a_move_waits_for_them(account: Account) -> None:
+    account.names.silent = set(NAME_SERVERS)
+    assert problems(account.check()) == [("warning", "Linode record app A in domain 123456")]
+    account.names.silent = set()
+    account.names.lagging = {server: {("app.legacy.example", "A"): ("192.0.2.9",)} for server in NAME_SERVERS}
+    assert problems(account.check()) == [("warning", "Linode record app A in domain 123456")]
+
+
+def test_a_domain_that_is_not_served_is_found(account: Account) -> None:
+    account.inventory.domain_status = "disabled"
+    assert problems(account.check()) == [("error", "Linode domain legacy.example (123456)")]
+
+
 def test_alarms_and_nodebalancers_of_the_plan_that_say_nothing_are_found(account: Account) -> None:
     account.plan = replace(
         account.plan,
         alarm_checks=(AlarmCheck("errors", "errors"), AlarmCheck("latency")),
         balancer_checks=(NodeBalancerCheck(NodeBalancer(1, 11), NodeBalancer(2, 22)),),
     )
+    account.inventory.scopes = frozenset({"*"})
     assert account.check()["findings"] == []
     account.reports.alarms[EAST, "errors"] = Alarm("ALARM", NOON)  # it fires: it speaks
     account.reports.alarms[WEST, "errors"] = Alarm("INSUFFICIENT_DATA")

@@ -19,15 +19,17 @@ from proof.history import EFFECTS, History, data_of, effect_of, error_of, record
 from region_failover.adapters.system import SystemClock
 from region_failover.domain.codec import dump, load_health, load_state
 from region_failover.domain.errors import FenceRefused, RemoteFailure, StateUnavailable
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import Plan
 from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import HealthRecord
-from region_failover.ports import LinodeRecordState, Ports
+from region_failover.ports import Ports
 from tests.fakes import (
     NOON,
     FakeHooks,
     FakeLinode,
+    FakeNameServers,
     FakeParameters,
     FakeReports,
     FakeSecrets,
@@ -398,6 +400,7 @@ class Cloud:
             secrets=FakeSecrets(),
             hooks=FakeHooks(),
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
+            names=FakeNameServers(linode=self.linode),
             reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]

@@ -578,7 +578,7 @@ class Token:
     def read(self) -> str:
         return "token"
 
-    def forget(self) -> None:
+    def forget(self, refused: str) -> None:
         pass
 
 
@@ -590,7 +590,7 @@ def linode_call(meets: object) -> None:
             mock.get(url, body=meets.error)
         elif isinstance(meets, Answer):
             mock.get(url, body=meets.body, status=meets.status, content_type=meets.type)
-        Linode("https://api.linode.test/v4", Token(), FakeClock()).find(1, "app", "A")
+        Linode("https://api.linode.test/v4", Token(), FakeClock()).records_in(1, timedelta(seconds=60))
 
 
 SESSION: Any = boto3.session.Session("testing", "testing", region_name=EAST)

@@ -12,7 +12,8 @@ import pytest
 from region_failover.domain.decision import LOUD, Reason
 from region_failover.domain.errors import PlanError
 from region_failover.domain.journal import REQUESTS_KEPT
-from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
+from region_failover.domain.linode_file import LINODE_TTLS
+from region_failover.domain.plan_file import parse_plan
 from region_failover.domain.state import (
     CLOCKS_AGREE,
     LATE_WRITERS_WITHIN,

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from region_failover.domain.errors import ConfigurationError, PlanError
+from region_failover.domain.linode_file import LINODE_TTLS
 from region_failover.domain.plan import FailbackMode, FailoverMode, Role
-from region_failover.domain.plan_file import LINODE_TTLS, parse_plan
+from region_failover.domain.plan_file import parse_plan
 from tests.fakes import EAST, PLAN_TEXT, WEST, ZONE
 
 HTTP = """[[check.http]]
@@ -113,7 +114,7 @@ WRONG = [
     ("the caller's address", '"203.0.113.10"', '"[remote_addr]"', LIN + "primary"),
     ("a list for Linode", '"203.0.113.10"', '["203.0.113.10"]', LIN + "primary"),
     ("both Linode targets alike", '"198.51.100.50"', '"203.0.113.10"', LIN + "standby"),
-    ("Linode type unknown", 'type = "A"\nttl_sec', 'type = "TXT"\nttl_sec', LIN + "type"),
+    ("Linode type unknown", 'type = "A"\nttl_sec', 'type = "MX"\nttl_sec', LIN + "type"),
     ("Linode name with a slash", 'name = "app"', 'name = "a/pp"', LIN + "name"),
     ("unknown key at Linode", "ttl_sec = 30", "ttl_sec = 30\nttl = 30", LIN + "ttl"),
     ("a Linode record twice", LINODE, LINODE * 2, "switch.linode_record"),

@@ -18,11 +18,9 @@ from region_failover.domain.readiness import (
     of_clocks,
     of_denied,
     of_limits,
-    of_linode,
     of_parameter,
     of_state,
     of_tables,
-    of_token,
     of_zone,
     worst,
 )
@@ -154,29 +152,6 @@ API = wanted(RECORDS[0], Role.PRIMARY)
             of_parameter(PLAN, replace(STATE, owed=(Step(StepKind.SSM, "/x", WEST),)), "/x", {WEST: WEST}),
             [],
         ),
-        # Linode
-        (of_linode(PLAN, STATE, PLAN.linode_records[0], [("203.0.113.10", 30)]), []),
-        (of_linode(PLAN, STATE, PLAN.linode_records[0], []), [("error", "there are 0, one was expected")]),
-        (
-            of_linode(PLAN, STATE, PLAN.linode_records[0], [("203.0.113.10", 30)] * 2),
-            [("error", "there are 2, one was expected")],
-        ),
-        (
-            of_linode(PLAN, STATE, PLAN.linode_records[0], [("198.51.100.50", 30)]),
-            [("error", "points at 198.51.100.50")],
-        ),
-        (
-            of_linode(PLAN, STATE, PLAN.linode_records[0], [("203.0.113.10", 300)]),
-            [("warning", "has a TTL of 300 s, the plan says 30 s")],
-        ),
-        (
-            of_linode(PLAN, STATE, PLAN.linode_records[0], [("203.0.113.10", 0)]),
-            [("warning", "has a TTL of the domain's default, the plan says 30 s")],
-        ),
-        (of_token(None, NOON), []),
-        (of_token(NOON + 14 * DAY, NOON), []),
-        (of_token(NOON + 14 * DAY - S, NOON), [("warning", "expires at 2025-11-03 11:59 UTC")]),
-        (of_token(NOON, NOON), [("error", "expired at 2025-10-20 12:00 UTC")]),
         # alarms, clocks, roles
         (of_alarms({"a": "OK", "b": "ALARM"}), []),
         (of_alarms({"a": "INSUFFICIENT_DATA"}), [("warning", "is in INSUFFICIENT_DATA")]),

@@ -310,6 +310,7 @@ class _Work:
             secrets=fakes.secrets,
             hooks=fakes.hooks,
             linode=fakes.linode,
+            names=fakes.names,
             reports=fakes.reports,
             notifier=fakes.notifier,
             signals=fakes.signals,

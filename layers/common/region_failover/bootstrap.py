@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -42,6 +42,7 @@ from region_failover.adapters.system import SystemClock, together
 from region_failover.adapters.tables import Tables
 from region_failover.adapters.zone_answers import ZoneAnswers
 from region_failover.domain.errors import MalformedEvent, NotAnswerable, OutOfTime, RegionFailoverError
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.operation import read_operation
 from region_failover.domain.plan import Plan
 from region_failover.domain.trigger import Trigger, read_triggers
@@ -53,7 +54,7 @@ from region_failover.domain.web import (
     with_links,
     write_response,
 )
-from region_failover.ports import Eyes, LinodeRecordState, Ports
+from region_failover.ports import Eyes, Ports
 from region_failover.service.operator import handle_operation
 from region_failover.service.record import Deadline
 from region_failover.service.vantage import handle_vantage
@@ -296,6 +297,7 @@ def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence
         secrets=SecretValues(),
         hooks=LambdaHooks(settings.region),
         linode=linode,
+        names=_LazyNameServers(settings.name_servers),
         reports=Reports(linode.real),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
@@ -352,8 +354,31 @@ class _LazyLinode:
             self._made = make_linode(self._settings, self._clock)
         return self._made
 
-    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        return self.real().find(domain_id, name, kind)
+    def domain_name(self, domain_id: int, within: timedelta) -> str:
+        return self.real().domain_name(domain_id, within)
 
-    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
-        return self.real().point(domain_id, record_id, target, ttl_sec)
+    def records_in(self, domain_id: int, within: timedelta) -> tuple[LinodeRecordState, ...]:
+        return self.real().records_in(domain_id, within)
+
+    def point(
+        self, domain_id: int, record_id: int, target: str, ttl_sec: int | None, within: timedelta
+    ) -> LinodeRecordState:
+        return self.real().point(domain_id, record_id, target, ttl_sec, within)
+
+    def reboot(self, instance: int, within: timedelta) -> None:
+        self.real().reboot(instance, within)
+
+    def rebooted_since(self, instance: int, at: datetime, within: timedelta) -> bool:
+        return self.real().rebooted_since(instance, at, within)
+
+
+class _LazyNameServers:
+    """Asks name servers; dnspython is imported at the first question."""
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        from region_failover.adapters.name_servers import NameServers
+
+        return NameServers(self._instead).ask(servers, name, kind)

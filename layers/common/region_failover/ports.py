@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from region_failover.domain.body import ANY, Body
 from region_failover.domain.dataplane import SignalObject
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import NodeBalancer
 from region_failover.domain.reports import Alarm, Nodes, TableStatus
 from region_failover.domain.state import PlanState, Transition
@@ -180,26 +181,48 @@ class Hooks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LinodeRecordState:
-    """A record as Linode's API returns it; `name` relative, '' the apex; `ttl_sec` 0 = the default."""
-
-    id: int
-    name: str
-    type: str
-    target: str
-    ttl_sec: int
-
-
 class LinodeDns(Protocol):
-    """Linode's DNS."""
+    """Linode's DNS, and the instances that a move reboots.
 
-    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        """Return every record of that name and type."""
+    `within`: the whole of a call, whatever Linode asks to be waited for; what does not fit is a RemoteFailure
+    with status 429 at once, so that nobody asks sooner than Linode allows.
+    """
+
+    def domain_name(self, domain_id: int, within: timedelta) -> str:
+        """Return a domain's name."""
         ...
 
-    def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
-        """Set target and TTL; return the record as it is afterwards."""
+    def records_in(self, domain_id: int, within: timedelta) -> tuple[LinodeRecordState, ...]:
+        """Return every record of a domain, from all pages."""
+        ...
+
+    def point(
+        self, domain_id: int, record_id: int, target: str, ttl_sec: int | None, within: timedelta
+    ) -> LinodeRecordState:
+        """Set the target, and the TTL unless it is None; return the record as it is afterwards."""
+        ...
+
+    def reboot(self, instance: int, within: timedelta) -> None:
+        """Reboot an instance; sent once, and never again by itself."""
+        ...
+
+    def rebooted_since(self, instance: int, at: datetime, within: timedelta) -> bool:
+        """Return whether a reboot of that instance has been asked for since then, by its own events."""
+        ...
+
+
+class NameServers(Protocol):
+    """A zone's own name servers, asked directly: no cache stands between."""
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        """Return the values that all of these servers that answer agree on, sorted; () where there are none.
+
+        `servers`: host names or addresses, 'host:port' for another port than 53; `name`: fully qualified;
+        `kind`: the record type; a CNAME is not followed. Values: an address in its usual form; a host name in
+        lower case without the last dot; a text without quotes; of SRV 'priority weight port host'.
+        Raises RemoteFailure: Kind.WRONG_ANSWER, saying who says what, where they disagree, or where the
+        answers are no authoritative ones; else what the first server ran into, if none answers in time.
+        """
         ...
 
 
@@ -313,6 +336,7 @@ class Ports(Eyes):
     secrets: Secrets
     hooks: Hooks
     linode: LinodeDns
+    names: NameServers
     reports: Reports
     notifier: Notifier
     signals: Signals

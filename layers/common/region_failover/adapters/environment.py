@@ -66,6 +66,7 @@ class Settings:
     secret_arns: tuple[str, ...] = ()
     hook_arns: tuple[str, ...] = ()
     data_plane: DataPlaneGrants = field(default_factory=DataPlaneGrants)
+    name_servers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         ),
         secret_arns=tuple(_listed(found.get("SECRET_ARNS", ""))),
         hook_arns=tuple(_listed(found.get("HOOK_FUNCTION_ARNS", ""))),
+        name_servers=found.get("NAME_SERVERS", ""),
     )
 
 

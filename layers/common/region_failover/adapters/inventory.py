@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from region_failover.adapters.symptoms import remote
 from region_failover.domain.configuration_readiness import Function
 from region_failover.domain.dataplane_readiness import PairSeen
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.linode_readiness import LinodeToken, LinodeZone
 from region_failover.domain.plan import Plan
 from region_failover.domain.readiness import Table
 from region_failover.domain.symptom import Kind, Symptom
@@ -30,11 +30,15 @@ _OF_A_SECRET = ("GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
 _QUOTAS = ("AccountMaxReadCapacityUnits", "AccountMaxWriteCapacityUnits")
 
 
-class LinodeTokens(Protocol):
-    """Linode's list of the account's tokens."""
+class LinodeAccount(Protocol):
+    """What Linode says of our token, and of a domain."""
 
-    def token_expires_at(self) -> datetime | None:
-        """Return when the token in use ends, None for never."""
+    def token(self) -> LinodeToken:
+        """Return what the token in use is good for, and until when."""
+        ...
+
+    def zone(self, domain_id: int) -> LinodeZone:
+        """Return a domain, its records and its zone file."""
         ...
 
 
@@ -49,7 +53,7 @@ class AwsInventory:
         state_table: str,
         token_secret: str,
         alarm_prefixes: Sequence[str],
-        linode: Callable[[], LinodeTokens],
+        linode: Callable[[], LinodeAccount],
         clock: Clock,
         secret_arns: Sequence[str] = (),
         hook_arns: Sequence[str] = (),
@@ -155,9 +159,13 @@ class AwsInventory:
             raise
         return Function(str(found.get("State", "Active")), int(found["Timeout"]))
 
-    def token_expires_at(self) -> datetime | None:
-        """Return when Linode's token ends."""
-        return self._linode().token_expires_at()
+    def linode_token(self) -> LinodeToken:
+        """Return what Linode says of the token in use."""
+        return self._linode().token()
+
+    def linode_zone(self, domain_id: int) -> LinodeZone:
+        """Return a domain at Linode, its records and its zone file."""
+        return self._linode().zone(domain_id)
 
     def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
         """Return what the functions that switch must be allowed for this plan."""
@@ -179,7 +187,7 @@ class AwsInventory:
                 arn = f"arn:{partition}:dynamodb:{region}:{account}:table/{checked.table}"
                 switch.append(("dynamodb:Scan", arn))
         switch += wanted_of_the_data_plane(partition, plan)
-        linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.linode_records else []
+        linode = [("secretsmanager:GetSecretValue", self._token_secret)] if plan.switches_linode else []
         return {"failover": switch, "failback": switch, **({"linode_dns": linode} if linode else {})}
 
     def _wanted_for_configuration(self, plan: Plan) -> list[tuple[str, str]]:

@@ -104,7 +104,7 @@ def _switched(plan: Plan) -> tuple[set[object], ...]:
     objects = {(r.bucket, r.key) for r in plan.health_checks if r.bucket}
     return (
         {*records, *fences, *pairs},
-        {(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records},
+        {record.key for record in plan.linode_records},
         {parameter.name for parameter in plan.ssm_parameters},
         {secret.name for secret in plan.secrets},
         {*objects},

@@ -23,6 +23,8 @@ from region_failover.domain.state import (
     Phase,
     PlanState,
     Proposal,
+    Reboot,
+    RebootStatus,
     Step,
     StepKind,
     StepStatus,
@@ -72,6 +74,7 @@ def load_state(text: str) -> PlanState:
             "share_since": _time(found.get("share_since")),
             "drift": tuple(_drifted(one) for one in found.get("drift", ())),
             "repairs": tuple(map(datetime.fromisoformat, found.get("repairs", ()))),
+            "reboots": tuple(map(_reboot, found.get("reboots", ()))),
         }
     )
 
@@ -179,6 +182,16 @@ def _proposal(found: dict[str, Any] | str | None) -> Proposal | None:
         return None
     times = {key: _time(found[key]) for key in ("made_at", "expires_at", "answered_at")}
     return Proposal(**{**_known(Proposal, found), **times, "answer": Answer(found["answer"])})
+
+
+def _reboot(found: dict[str, Any]) -> Reboot:
+    return Reboot(
+        **{
+            **_known(Reboot, found),
+            "at": datetime.fromisoformat(found["at"]),
+            "status": RebootStatus(found["status"]),
+        }
+    )
 
 
 def _notice(found: dict[str, Any]) -> Notice:

@@ -15,6 +15,7 @@ from region_failover.domain.checksum import digest
 from region_failover.domain.configuration import NamedValue
 from region_failover.domain.decision import Reason
 from region_failover.domain.drifted import Drifted, DriftKind
+from region_failover.domain.linode import LinodeRecordState, points_at
 from region_failover.domain.plan import LinodeRecord, Plan, Role, Route53Record
 from region_failover.domain.state import Phase, PlanState, Step, StepKind
 from region_failover.domain.zone import (
@@ -133,17 +134,17 @@ def of_value(
 
 
 def of_linode(
-    plan: Plan, state: PlanState, record: LinodeRecord, targets: Sequence[str], now: datetime
+    plan: Plan, state: PlanState, record: LinodeRecord, found: Sequence[LinodeRecordState], now: datetime
 ) -> Iterator[Drifted]:
-    """Yield whether a record at Linode, of which these targets are there, is not the active Region's."""
+    """Yield whether a record at Linode, of which this is there, is not the active Region's."""
     role = plan.regions.role(state.active)
-    due, other = record.target(role), record.target(_other(role))
-    if tuple(targets) == (due,):
+    if len(found) == 1 and points_at(record, found[0], role):
         return
-    kind = DriftKind.FOREIGN if targets else DriftKind.MISSING
-    if tuple(targets) == (other,):
+    kind = DriftKind.FOREIGN if found else DriftKind.MISSING
+    if len(found) == 1 and points_at(record, found[0], _other(role)):
         kind = DriftKind.OTHER_REGION
-    yield _drifted(subject_of_linode(record), kind, ", ".join(targets) or "nothing", due, now)
+    there = ", ".join(one.target for one in found) or "nothing"
+    yield _drifted(subject_of_linode(record), kind, there, record.target(role), now)
 
 
 def _other(role: Role) -> Role:
@@ -162,7 +163,8 @@ def subject_of_fence(zone_id: str) -> str:
 
 def subject_of_linode(record: LinodeRecord) -> str:
     """Return what a finding about a record at Linode is about."""
-    return f"{StepKind.LINODE.value} {record.domain_id} {record.name or '@'} {record.type}"
+    by_id = f" {record.record_id}" if record.record_id else ""
+    return f"{StepKind.LINODE.value} {record.domain_id} {record.name or '@'} {record.type}{by_id}"
 
 
 _CALLED = {StepKind.SSM.value: "parameter", StepKind.SECRET.value: "secret"}

@@ -63,7 +63,8 @@ def zone_key(zone_id: str) -> str:
 
 def linode_key(record: LinodeRecord) -> str:
     """Return how a Linode record is called: '123456 app A'."""
-    return f"{record.domain_id} {record.name or '@'} {record.type}"
+    by_id = f" (record {record.record_id})" if record.record_id else ""
+    return f"{record.domain_id} {record.name or '@'} {record.type}{by_id}"
 
 
 def parameter_key(region: str, name: str) -> str:
@@ -168,8 +169,10 @@ def render(record: RecordSet | None) -> str:
 
 def _of_linode(plan: Plan, intent: Intent, record: LinodeRecord, there: There) -> Entry:
     key = linode_key(record)
-    becomes = (record.target(plan.regions.role(intent.target)), record.ttl_sec)
     found = there.linode.get(key)
+    kept = found[0][1] if found else 0
+    ttl = kept if record.ttl_sec is None else record.ttl_sec
+    becomes = (record.target(plan.regions.role(intent.target)), ttl)
     unread = there.why_unread(key) if found is None else ""
     was = [] if found is None else [_linode_said(one) for one in found]
     return Entry(

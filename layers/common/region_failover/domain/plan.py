@@ -249,17 +249,41 @@ class Route53Record:
 
 @dataclass(frozen=True, slots=True)
 class LinodeRecord:
-    """A record in Linode's DNS. `name` relative to the domain, '' the apex; `ttl_sec` from Linode's list."""
+    """A record in Linode's DNS. `name` relative to the domain or fully qualified, '' the apex.
+
+    `ttl_sec` from Linode's list, None = what is there is kept; `record_id`: which of several of that name and
+    type, 0 = there is only one.
+    """
 
     domain_id: int
     name: str
     type: str
-    ttl_sec: int
+    ttl_sec: int | None
     primary: str
     standby: str
+    record_id: int = 0
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what no other record of a stack may have: domain, name, type, and the id if it has one."""
+        named = (self.domain_id, self.name.rstrip(".").lower(), self.type)
+        return (*named, self.record_id) if self.record_id else named
 
     def target(self, role: Role) -> str:
         """Return the target that points at that role's Region."""
+        return self.primary if role is Role.PRIMARY else self.standby
+
+
+@dataclass(frozen=True, slots=True)
+class LinodeReboots:
+    """Instances to reboot once the traffic has moved to a role's Region, `stagger` apart; their ids."""
+
+    primary: tuple[int, ...]
+    standby: tuple[int, ...]
+    stagger: timedelta = timedelta(seconds=60)
+
+    def instances(self, role: Role) -> tuple[int, ...]:
+        """Return the instances to reboot after a move to that role's Region, in order."""
         return self.primary if role is Role.PRIMARY else self.standby
 
 
@@ -328,6 +352,7 @@ class Plan:
     hooks: tuple[Hook, ...] = ()
     health_checks: tuple[HealthCheck, ...] = ()
     routing_controls: tuple[RoutingControl, ...] = ()
+    linode_reboots: LinodeReboots | None = None
 
     @property
     def sends_headers(self) -> bool:
@@ -342,7 +367,12 @@ class Plan:
     @property
     def asks_linode(self) -> bool:
         """Return whether anything of this plan needs Linode's API, and so its token."""
-        return bool(self.linode_records) or self.checks_linode
+        return self.switches_linode or self.checks_linode
+
+    @property
+    def switches_linode(self) -> bool:
+        """Return whether a move of this plan changes anything at Linode."""
+        return bool(self.linode_records or self.linode_reboots)
 
     def zones(self) -> dict[str, tuple[Route53Record, ...]]:
         """Return the records by hosted zone, in the plan's order."""

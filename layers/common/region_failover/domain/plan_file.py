@@ -23,12 +23,17 @@ from region_failover.domain.configuration_file import (
 )
 from region_failover.domain.dataplane_file import check_data_plane, read_health_check, read_routing_control
 from region_failover.domain.errors import PlanError
+from region_failover.domain.linode_file import (
+    check_linode_records,
+    read_active_region,
+    read_linode_record,
+    read_reboots,
+)
 from region_failover.domain.plan import (
     AlarmCheck,
     DynamoDbCheck,
     HttpCheck,
     InstanceCheck,
-    LinodeRecord,
     NodeBalancer,
     NodeBalancerCheck,
     Plan,
@@ -40,10 +45,6 @@ from region_failover.domain.policy_file import read_degradation, read_policy, re
 from region_failover.domain.route53_file import address, clash, read_route53_record, read_values, target_name
 from region_failover.domain.toml_table import Table
 from region_failover.domain.zone import BATCH_CHARACTERS, BATCH_ELEMENTS
-
-LINODE_TTLS = (
-    30, 120, 300, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800, 1209600, 2419200,
-)  # fmt: skip
 
 # The fence is deleted and created with every batch; its value has at most some 120 characters.
 FENCE_ELEMENTS = 2
@@ -64,7 +65,6 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ZONE = re.compile(r"[A-Z0-9]{1,32}")
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _LABELS = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{2,63}\.?")
-_HOST = re.compile(r"|[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _TEXT = re.compile(r"[ -~\u00a0-\uffff]{1,200}")
 _ALARM = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 _JSON_PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
@@ -91,10 +91,11 @@ def _plan(top: Table) -> Plan:
     checks.only("dynamodb", "http", "control", "alarm", "linode_nodebalancer", "linode_instance")
     switches.only(
         "route53_record", "linode_record", "ssm_parameter", "secret", "hook",
-        "route53_health_check", "arc_routing_control",
+        "route53_health_check", "arc_routing_control", "linode_active_region", "linode_reboot",
     )  # fmt: skip
+    name = top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit")
     plan = Plan(
-        name=top.text("name", _NAME, "1 to 39 of a-z, 0-9 and '-', beginning with a letter or digit"),
+        name=name,
         regions=regions,
         policy=read_policy(top.table("policy")),
         sampling=read_sampling(top.table("sampling")),
@@ -106,7 +107,11 @@ def _plan(top: Table) -> Plan:
         balancer_checks=checks.tables("linode_nodebalancer", _balancer_check),
         instance_checks=checks.tables("linode_instance", _instance_check),
         route53_records=switches.tables("route53_record", read_route53_record),
-        linode_records=switches.tables("linode_record", _linode_record),
+        linode_records=(
+            *switches.tables("linode_record", lambda table: read_linode_record(table, _target)),
+            *switches.tables("linode_active_region", lambda table: read_active_region(table, name, regions)),
+        ),
+        linode_reboots=read_reboots(switches),
         ssm_parameters=switches.tables("ssm_parameter", lambda table: read_parameter(table, regions)),
         secrets=switches.tables("secret", lambda table: read_secret(table, regions)),
         hooks=switches.tables("hook", read_hook),
@@ -144,9 +149,8 @@ def _check_whole(top: Table, plan: Plan) -> None:
     count = len(plan.route53_records) + weighted + len(plan.linode_records)
     if count > MOST_RECORDS:
         top.fail("switch", f"{count} records", f"at most {MOST_RECORDS} in one plan: split it")
-    linode = [(r.domain_id, r.name.lower(), r.type) for r in plan.linode_records]
     _check_zones(top, plan)
-    _unique(top, "switch.linode_record", linode)
+    check_linode_records(top, plan.linode_records)
     _unique(top, "switch.ssm_parameter", [parameter.name for parameter in plan.ssm_parameters])
     check_configuration(top, plan)
     _unique(top, "check.dynamodb", [check.table for check in plan.dynamodb_checks])
@@ -327,29 +331,3 @@ _ADDRESS_FAMILIES = {"A": 4, "AAAA": 6, "CNAME": 0}
 
 def _target(table: Table, key: str, kind: str, value: str) -> str:
     return target_name(table, key, value) if kind == "CNAME" else address(table, key, kind, value)
-
-
-def _linode_record(table: Table) -> LinodeRecord:
-    table.only("domain_id", "name", "type", "ttl_sec", "primary", "standby")
-    kind = table.choice("type", "", {name: name for name in _ADDRESS_FAMILIES})
-    if not kind:
-        table.fail("type", "missing", ", ".join(_ADDRESS_FAMILIES))
-    targets = []
-    for key in ("primary", "standby"):
-        value = table.required(key, f"one value for {kind}")
-        if not isinstance(value, str):
-            table.fail(key, f"{value!r} is no text", f"one value for {kind}")
-        targets.append(_target(table, key, kind, value))
-    if targets[0] == targets[1]:
-        table.fail("standby", "the same target as the primary", "a target in the other Region")
-    ttl = table.whole("ttl_sec", 30, LINODE_TTLS[-1])
-    if ttl not in LINODE_TTLS:
-        table.fail("ttl_sec", f"{ttl} would be rounded by Linode", ", ".join(map(str, LINODE_TTLS)))
-    return LinodeRecord(
-        domain_id=table.whole("domain_id", 1, 2**53),
-        name=table.text("name", _HOST, "a host name relative to the domain, '' for the apex"),
-        type=kind,
-        ttl_sec=ttl,
-        primary=targets[0],
-        standby=targets[1],
-    )

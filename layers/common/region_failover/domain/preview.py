@@ -19,7 +19,8 @@ from region_failover.domain.batches import (
 )
 from region_failover.domain.checksum import digest, switches_of
 from region_failover.domain.entries import NOTHING, Entry, There, What, entries_of, linode_key
-from region_failover.domain.plan import Plan
+from region_failover.domain.linode import plain_target
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import Step
 
 
@@ -115,9 +116,12 @@ def _of_batches(preview: Preview) -> Iterator[Finding]:
 
 def _of_linode(preview: Preview) -> Iterator[Finding]:
     """Yield whether Linode's step would take what is there: it refuses what is in no plan."""
-    known = {linode_key(record): (record.primary, record.standby) for record in preview.plan.linode_records}
+    known = {
+        linode_key(record): (record.type, [record.target(role) for role in Role])
+        for record in preview.plan.linode_records
+    }
     read = [entry for entry in preview.entries if entry.what is What.LINODE and not entry.unread]
-    wrong = [f"{e.subject} is {e.before}" for e in read if not _is_ours(e, known.get(e.subject, ()))]
+    wrong = [f"{e.subject} is {e.before}" for e in read if not _is_ours(e, *known.get(e.subject, ("", [])))]
     if read:
         words = f"the step would fail: {'; '.join(wrong)}, one record that the plan knows was expected"
         yield Finding(
@@ -125,9 +129,10 @@ def _of_linode(preview: Preview) -> Iterator[Finding]:
         )
 
 
-def _is_ours(entry: Entry, targets: Sequence[str]) -> bool:
+def _is_ours(entry: Entry, kind: str, targets: Sequence[str]) -> bool:
     found = entry.was if isinstance(entry.was, list) else []
-    return len(found) == 1 and found[0]["target"] in targets
+    ours = {plain_target(kind, target) for target in targets}
+    return len(found) == 1 and plain_target(kind, found[0]["target"]) in ours
 
 
 def said(preview: Preview) -> dict[str, object]:

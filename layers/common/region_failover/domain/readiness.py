@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from region_failover.domain.configuration import NamedValue
-from region_failover.domain.plan import LinodeRecord, Plan, Route53Record
+from region_failover.domain.plan import Plan, Route53Record
 from region_failover.domain.record_set import RecordSet
 from region_failover.domain.state import CLOCKS_AGREE, Phase, PlanState, is_recent
 from region_failover.domain.verdict import MAX_GAP, Health, HealthRecord
@@ -207,36 +207,6 @@ def of_parameter(
                 f"is {repr(value) if ours else 'in no plan'}, the traffic is in {state.active}",
                 "a tick should put it right; look why not",
             )
-
-
-def of_linode(
-    plan: Plan, state: PlanState | None, record: LinodeRecord, found: Sequence[tuple[str, int]]
-) -> Iterator[Finding]:
-    """Yield what is wrong with a Linode record, of which these (target, ttl_sec) are there."""
-    subject = f"Linode record {record.name or '@'} {record.type} in domain {record.domain_id}"
-    if len(found) != 1:
-        yield error(subject, f"there are {len(found)}, one was expected", "leave exactly one")
-        return
-    target, ttl_sec = found[0]
-    if state is not None and target != record.target(plan.regions.role(state.active)):
-        yield error(subject, f"points at {target}", "a step would be refused: put the plan's target back")
-    if ttl_sec == 0 or ttl_sec > record.ttl_sec:
-        told = "the domain's default" if ttl_sec == 0 else f"{ttl_sec} s"
-        yield warning(subject, f"has a TTL of {told}, the plan says {record.ttl_sec} s", "lower it")
-
-
-def of_token(expires_at: datetime | None, now: datetime) -> Iterator[Finding]:
-    """Yield whether Linode's token ends soon; None: it never does."""
-    if expires_at is None:
-        return
-    if expires_at <= now:
-        yield error("Linode token", f"expired at {expires_at:%Y-%m-%d %H:%M} UTC", "docs/runbook.md says how")
-    elif expires_at - now < EXPIRES_SOON:
-        yield warning(
-            "Linode token",
-            f"expires at {expires_at:%Y-%m-%d %H:%M} UTC",
-            "make a new one, and put it into the secret",
-        )
 
 
 def of_cap(plan: Plan, changes: int) -> Iterator[Finding]:

@@ -181,6 +181,25 @@ class Unreplicated:
     loss_s: float | None
 
 
+class RebootStatus(StrEnum):
+    """What became of a reboot. SENT: on record, and nobody knows yet."""
+
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """A Linode instance to be rebooted after a move; `at`: when it went on record, before the call."""
+
+    instance: int
+    epoch: int
+    at: datetime
+    status: RebootStatus = RebootStatus.SENT
+    detail: str = ""
+
+
 class Answer(StrEnum):
     """What a human said to a proposal."""
 
@@ -220,9 +239,9 @@ class PlanState:
     `owed`: steps of the last whole move still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed; `drift`: what is not as we left it (`domain/drift.py`); `repairs`:
-    when empty answers were written back lately; `last_change`: in words, what we changed last;
-    `was`: what the last move to the standby changed for longer than
-    it lasts, by zone, for the return to undo (`domain/zone_return.py`).
+    when empty answers were written back lately; `last_change`: in words, what we changed last; `was`: what
+    the last move to the standby changed for longer than it lasts, by zone, for the return to undo
+    (`domain/zone_return.py`); `reboots`: those of Linode instances since the last transition.
     """
 
     plan: str
@@ -248,6 +267,7 @@ class PlanState:
     repairs: tuple[datetime, ...] = ()
     last_change: str = ""
     was: Mapping[str, str] = field(default_factory=dict)
+    reboots: tuple[Reboot, ...] = ()
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

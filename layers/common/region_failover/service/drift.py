@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from region_failover.domain.configuration import NamedValue, SecretSwitch
 from region_failover.domain.drift import (
@@ -29,11 +29,13 @@ from region_failover.domain.drift import (
 )
 from region_failover.domain.drifted import Drifted, DriftKind
 from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.linode import LinodeDomain, held
 from region_failover.domain.plan import LinodeRecord, Plan
 from region_failover.domain.state import PlanState, Step, StepKind
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import ZoneSnapshot
-from region_failover.ports import LinodeDns, LinodeRecordState, Ports
+from region_failover.ports import Ports
+from region_failover.service.linode_records import see_domain
 from region_failover.service.record import Deadline, Words, change_and_tell, tell
 from region_failover.service.repair import mend
 from region_failover.service.switches import read_zone
@@ -119,13 +121,14 @@ def _value(
 
 
 def linode_records(ports: Ports, plan: Plan, state: PlanState) -> Iterator[Watched]:
-    """Yield a look at each record at Linode."""
-    for record in plan.linode_records:
+    """Yield a look at each domain at Linode, and the plan's records in it."""
+    for domain_id in dict.fromkeys(record.domain_id for record in plan.linode_records):
+        records = tuple(record for record in plan.linode_records if record.domain_id == domain_id)
         yield Watched(
-            subject_of_linode(record),
-            (subject_of_linode(record),),
-            partial(ports.linode.find, record.domain_id, record.name, record.type),
-            partial(_linode_drift, ports, plan, state, record),
+            f"{StepKind.LINODE.value} {domain_id}",
+            tuple(map(subject_of_linode, records)),
+            partial(see_domain, ports, domain_id, Deadline.after(ports, WITHIN.total_seconds())),
+            partial(_linode_drift, ports, plan, state, records),
         )
 
 
@@ -142,9 +145,10 @@ def _value_drift(
 
 
 def _linode_drift(
-    ports: Ports, plan: Plan, state: PlanState, record: LinodeRecord, found: Sequence[LinodeRecordState]
+    ports: Ports, plan: Plan, state: PlanState, records: Sequence[LinodeRecord], domain: LinodeDomain
 ) -> Iterable[Drifted]:
-    return of_linode(plan, state, record, [one.target for one in found], ports.clock.now())
+    now = ports.clock.now()
+    return [one for record in records for one in of_linode(plan, state, record, held(record, domain), now)]
 
 
 # What the failback function may read, and write; and what is readiness's to read.
@@ -199,28 +203,6 @@ def watch_for_drift(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadli
     note(ports, plan, state, look)
     known = merged(state.drift, look.found, look.looked_at)
     mend(ports, plan, state, look.zones, [one for one in known if one.kind is DriftKind.EMPTY])
-
-
-class _Kept:
-    """Linode's DNS, which keeps what it has found: readiness reads every record once."""
-
-    def __init__(self, linode: LinodeDns) -> None:
-        self._linode = linode
-        self.found: dict[tuple[int, str, str], tuple[LinodeRecordState, ...]] = {}
-
-    def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
-        key = domain_id, name, kind
-        if key not in self.found:
-            self.found[key] = self._linode.find(domain_id, name, kind)
-        return self.found[key]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._linode, name)
-
-
-def reading_linode_once(linode: LinodeDns) -> LinodeDns:
-    """Return Linode's DNS, each of whose records is asked for once: its collections are limited by rate."""
-    return cast(LinodeDns, _Kept(linode))
 
 
 def watch_linode_for_drift(ports: Ports, plan: Plan) -> None:

@@ -114,7 +114,7 @@ def _undo_late_writes(ports: Ports, plan: Plan, state: PlanState) -> None:
         return
     put_back(ports, plan, state)
     put_controls_back(ports, plan, state)
-    if plan.linode_records:
+    if plan.switches_linode:
         request_linode_again(ports, plan, state)
 
 

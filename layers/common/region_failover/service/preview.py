@@ -12,12 +12,15 @@ from typing import TypeVar
 
 from region_failover.domain.batches import Intent, with_was
 from region_failover.domain.entries import There, linode_key, parameter_key, zone_key
-from region_failover.domain.plan import LinodeRecord, Plan
+from region_failover.domain.linode import held
+from region_failover.domain.plan import Plan
 from region_failover.domain.preview import Preview, preview_of
 from region_failover.domain.shares import RETURNED
 from region_failover.domain.state import Direction, PlanState, Step, StepKind
 from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
+from region_failover.service.linode_records import survey
+from region_failover.service.record import Deadline
 from region_failover.service.switches import plan_steps
 
 # Linode's records and parameters of a Region that hangs: one call each, all at the same time.
@@ -60,12 +63,17 @@ def _linode(
     ports: Ports, plan: Plan, steps: Sequence[Step]
 ) -> tuple[dict[str, list[tuple[str, int]]], dict[str, str]]:
     records = plan.linode_records if any(step.kind is StepKind.LINODE for step in steps) else ()
-    return _read(ports, {linode_key(record): partial(_find, ports, record) for record in records})
-
-
-def _find(ports: Ports, record: LinodeRecord) -> list[tuple[str, int]]:
-    found = ports.linode.find(record.domain_id, record.name, record.type)
-    return sorted((one.target, one.ttl_sec) for one in found)
+    domains = survey(ports, records, Deadline.after(ports, READ_WITHIN.total_seconds()))
+    found: dict[str, list[tuple[str, int]]] = {}
+    unread: dict[str, str] = {}
+    for record in records:
+        domain = domains[record.domain_id]
+        if isinstance(domain, Exception):
+            unread[linode_key(record)] = _why(domain)
+        else:
+            there = [(one.target, one.ttl_sec) for one in held(record, domain)]
+            found[linode_key(record)] = sorted(there)
+    return found, unread
 
 
 def _parameters(ports: Ports, steps: Sequence[Step]) -> tuple[dict[str, str | None], dict[str, str]]:

@@ -6,8 +6,8 @@ What cannot be looked at is a finding too, and never hides another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -33,23 +33,22 @@ from region_failover.domain.readiness import (
     of_clocks,
     of_denied,
     of_limits,
-    of_linode,
     of_parameter,
     of_silence,
     of_state,
     of_tables,
-    of_token,
     of_zone,
 )
 from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.trigger import Kind, Trigger
 from region_failover.domain.zone import fence_name, names_of
-from region_failover.ports import LinodeRecordState, Ports
+from region_failover.ports import Ports
 from region_failover.service.checks import told_checks
 from region_failover.service.dataplane_readiness import DataPlaneInventory, data_plane_looks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
-from region_failover.service.drift import reading_linode_once, watch_linode_for_drift
+from region_failover.service.drift import watch_linode_for_drift
+from region_failover.service.linode_readiness import LinodeInventory, linode_looks
 from region_failover.service.record import Deadline, Summary, load_state, tell
 from region_failover.service.switches import plan_steps
 
@@ -62,7 +61,7 @@ TOGETHER = timedelta(seconds=40)
 MOST_TOLD = 30
 
 
-class Inventory(DataPlaneInventory, Protocol):
+class Inventory(DataPlaneInventory, LinodeInventory, Protocol):
     """What only readiness looks at. Every method may raise RemoteFailure."""
 
     def describe(self, region: str, table: str) -> Table:
@@ -87,10 +86,6 @@ class Inventory(DataPlaneInventory, Protocol):
 
     def function(self, region: str, name: str) -> Function | None:
         """Return how a hook's function is, None where there is none; `region` '': the control Region."""
-        ...
-
-    def token_expires_at(self) -> datetime | None:
-        """Return when the Linode token ends, None for never."""
         ...
 
     def wanted(self, plan: Plan) -> Mapping[str, Sequence[tuple[str, str]]]:
@@ -124,7 +119,6 @@ def handle_readiness(
 
 def check(ports: Ports, inventory: Inventory, plan: Plan) -> Summary:
     """Check one plan; tell of errors, put the event, emit the metrics; watch what only this may read."""
-    ports = replace(ports, linode=reading_linode_once(ports.linode))
     findings = sorted(
         look_at(ports, inventory, plan),
         key=lambda found: (list(Severity).index(found.severity), found.subject),
@@ -225,7 +219,7 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
             partial(of_parameter, plan, state, name),
         )
     yield from _configuration(ports, inventory, plan, state)
-    yield from _linode(ports, inventory, plan, state)
+    yield from (_Look(*look) for look in linode_looks(ports, inventory, plan, state))
     for look in data_plane_looks(ports, inventory, plan, state):
         yield _Look(look.subject, look.see, look.find)
     for region in regions:
@@ -247,19 +241,6 @@ def _configuration(
         regions = tuple(dict.fromkeys(hook.region(region) for region in plan.regions))
         look = partial(_function, inventory, hook.function)
         yield _both(f"hook {hook.name}", regions, look, partial(of_hook, hook))
-
-
-def _linode(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | None) -> Iterator[_Look]:
-    for record in plan.linode_records:
-        find = partial(ports.linode.find, record.domain_id, record.name, record.type)
-        subject = f"Linode record {record.name or '@'} {record.type}"
-        yield _Look(subject, partial(_targets, find), partial(of_linode, plan, state, record))
-    if plan.linode_records:
-        yield _Look(
-            "Linode token",
-            inventory.token_expires_at,
-            lambda at: of_token(at, ports.clock.now()),
-        )
 
 
 def _both(
@@ -316,7 +297,3 @@ def _function(inventory: Inventory, name: str, region: str) -> Function | None:
 
 def _parameter(ports: Ports, name: str, region: str) -> str | None:
     return ports.parameters.read(region, name)
-
-
-def _targets(find: Callable[[], Sequence[LinodeRecordState]]) -> list[tuple[str, int]]:
-    return [(found.target, found.ttl_sec) for found in find()]

@@ -20,6 +20,7 @@ from region_failover.domain.journal import (
     stop,
     take_over,
 )
+from region_failover.domain.linode_step import is_open_too_long
 from region_failover.domain.plan import Plan
 from region_failover.domain.shares import describe
 from region_failover.domain.state import (
@@ -146,7 +147,7 @@ def _run_step(
         StepKind.ROUTE53: lambda: _run_zone(ports, plan, transition, step, verified_at, deadline),
         StepKind.SSM: lambda: switch_value(ports, plan, transition, step),
         StepKind.SECRET: lambda: switch_value(ports, plan, transition, step),
-        StepKind.LINODE: lambda: request_linode(ports, plan, transition),
+        StepKind.LINODE: lambda: _ask_linode(ports, plan, transition, step),
         StepKind.HEALTH_CHECK: lambda: _run_data_plane(
             ports,
             plan,
@@ -163,6 +164,21 @@ def _run_step(
         runners[step.kind]()
     except LeaseEnded as error:
         _log_lost(ports, plan, step, str(error))
+
+
+def _ask_linode(ports: Ports, plan: Plan, transition: Transition, step: Step) -> None:
+    """Ask `linode_dns`, and say so where it has not come to an end for long: it may not even be running."""
+    request_linode(ports, plan, transition)
+    if is_open_too_long(transition, ports.clock.now()):
+        said = step.detail or "nothing: Linode hangs, or linode_dns does not run (see its log and its alarm)"
+        tell(
+            ports,
+            plan,
+            f"linode open {transition.epoch}",
+            f"[{plan.name}] Linode's step is still open",
+            f"Epoch {transition.epoch}, {step.attempts} attempts. What it said last: {said}\n"
+            "The transition stays open; every tick asks again.",
+        )
 
 
 def _log_lost(ports: Ports, plan: Plan, step: Step, why: str) -> None:
