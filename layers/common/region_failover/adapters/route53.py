@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from zlib import crc32
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from region_failover.adapters.symptoms import remote
 from region_failover.adapters.system import SystemClock
+from region_failover.adapters.zone_listing import read_sets
 from region_failover.domain.errors import FenceRefused
 from region_failover.domain.zone import Change, RecordSet, ZoneSnapshot, canonical
 from region_failover.ports import Clock
@@ -29,14 +31,12 @@ _NOT_SIMPLE = (
 )
 
 
-# More sets of one name and type than a plan has are of another kind, however many they are.
-SETS = 4
-
-
 # A batch is tried again for so long, and not later: a worker that was frozen meanwhile has to look at the
 # record first, for its lease may have ended (I4). (The SDK's own retries know no such end.)
 TRIED_WITHIN = timedelta(seconds=15)
-TRIES = 4
+TRIES = 6
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 4.0
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
 
 
@@ -52,13 +52,21 @@ class Zones:
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         """Return what the zone holds of these names and of the fence."""
-        found = [record for name, kind in names for record in self._sets(zone_id, name, kind)]
-        fences = self._sets(zone_id, fence, "TXT")
+        wanted = [(canonical(name), kind) for name, kind in names]
+        mark = (canonical(fence), "TXT")
+        there = read_sets(self._client, zone_id, [*wanted, mark])
+        fences = [_read(record) for record in there.get(mark, [])]
+        found = [_read(record) for key in wanted for record in there.get(key, [])]
         return ZoneSnapshot(fence=fences[0] if fences else None, records=tuple(found))
 
     @remote
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
-        """Submit one batch; return its change id."""
+        """Submit one batch; return its change id.
+
+        Where it was throttled, an earlier request is not complete, Route 53 has an error or nobody answers,
+        it is tried again after growing pauses. A try whose reply was lost makes the next one be refused, for
+        what it deletes is gone: whoever asks finds that out by reading the fence.
+        """
         batch = {
             "Comment": comment[:256],
             "Changes": [
@@ -72,10 +80,11 @@ class Zones:
                 answer = self._once.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
             except (ClientError, HTTPClientError, NoConnection) as error:
                 _raise_if_refused(zone_id, error)
-                too_late = clock.now() - began >= TRIED_WITHIN
+                pause = pause_s(attempt, f"{zone_id} {comment}")
+                too_late = clock.now() - began >= TRIED_WITHIN - timedelta(seconds=pause)
                 if attempt == TRIES or too_late or not _is_worth_a_retry(error):
                     raise
-                clock.sleep(0.2 * 2**attempt)
+                clock.sleep(pause)
             else:
                 return str(answer["ChangeInfo"]["Id"]).rsplit("/", 1)[-1]
         raise AssertionError("unreachable")
@@ -85,23 +94,21 @@ class Zones:
         """Return whether the change has reached all authoritative servers."""
         return bool(self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC")
 
-    def _sets(self, zone_id: str, name: str, kind: str) -> list[RecordSet]:
-        """Return the record sets of that name and type; of more than SETS only so many."""
-        name = canonical(name)
-        answer = self._client.list_resource_record_sets(
-            HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems=str(SETS)
-        )
-        return [
-            _read(record)
-            for record in answer["ResourceRecordSets"]
-            if (canonical(record["Name"]), record["Type"]) == (name, kind)
-        ]
-
 
 def _raise_if_refused(zone_id: str, error: Exception) -> None:
     found = error.response["Error"] if isinstance(error, ClientError) else {}
     if found.get("Code") == "InvalidChangeBatch":
         raise FenceRefused(f"zone {zone_id}: {found.get('Message', '')}") from error
+
+
+def pause_s(attempt: int, what: str) -> float:
+    """Return for how long to wait after so many tries: doubling, and between half and all of that.
+
+    Which part, follows from what is tried: many plans that are throttled at once do not come again at once,
+    and a run can be repeated.
+    """
+    full = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+    return full * (0.5 + 0.5 * crc32(f"{what} {attempt}".encode()) / 2**32)
 
 
 def _is_worth_a_retry(error: Exception) -> bool:

@@ -86,7 +86,8 @@ class ZoneSnapshot:
 
     def sets(self, name: str, kind: str) -> tuple[RecordSet, ...]:
         """Return all record sets of that name and type: one, or several weighted ones, or none."""
-        return tuple(r for r in self.records if (r.name, r.type) == (canonical(name), kind))
+        key = (canonical(name), kind)
+        return tuple(r for r in self.records if (r.name, r.type) == key)
 
     def read_fence(self) -> Fence | None:
         """Return what the fence says, or None if there is none that we can read."""
