@@ -422,6 +422,10 @@ class FakeZones:
 
     def is_insync(self, change_id: str) -> bool:
         def effect() -> bool:
+            if not change_id:
+                raise RemoteFailure(
+                    Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id, value: 0")
+                )
             if change_id not in self._polls_left:
                 raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
             left = self._polls_left[change_id]

@@ -140,6 +140,8 @@ class SimulatedZones(FakeZones):
         return change_id
 
     def is_insync(self, change_id: str) -> bool:
+        if not change_id:
+            raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id, value: 0"))
         if change_id not in self.insync_at:
             raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
         return self.insync_at[change_id] <= self._cloud.scheduler.now

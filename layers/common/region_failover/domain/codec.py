@@ -160,7 +160,7 @@ def _transition(found: dict[str, Any] | None) -> Transition | None:
 
 
 def _step(found: dict[str, Any]) -> Step:
-    times = {key: _time(found[key]) for key in ("claimed_until", "sent_at", "done_at")}
+    times = {key: _time(found.get(key)) for key in ("claimed_until", "sent_at", "done_at", "resent_at")}
     return Step(
         **{
             **_known(Step, found),

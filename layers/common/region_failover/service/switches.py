@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from region_failover.domain.decision import Reason
-from region_failover.domain.errors import FenceRefused, LeaseEnded
+from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
 from region_failover.domain.journal import (
     finish_step,
     mark_sent,
@@ -15,6 +15,7 @@ from region_failover.domain.journal import (
     start_steps,
 )
 from region_failover.domain.plan import Plan
+from region_failover.domain.propagation import Arrival, is_stranded, pause_s, sent_last
 from region_failover.domain.shares import aim
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -39,9 +40,8 @@ from region_failover.domain.zone import (
     switched,
 )
 from region_failover.ports import Ports
-from region_failover.service.record import Deadline, change
-
-INSYNC_POLL_S = 1.0
+from region_failover.service.arrival import look, stranded_words, zones_of
+from region_failover.service.record import Deadline, Words, change, change_and_tell
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
@@ -135,7 +135,7 @@ def switch_zone(
         change_id = _submit(ports, plan, transition, step, verified_at)
     elif not change_id:
         change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step))
-    if not _wait_insync(ports, change_id, deadline):
+    if not _wait_insync(ports, plan, transition, step, change_id, deadline):
         return False
     return _confirm(ports, plan, transition, step)
 
@@ -199,27 +199,62 @@ def _send(
     step: Step,
     batch: Sequence[Change],
     verified_at: datetime | None = None,
+    words: Words | None = None,
 ) -> str:
-    """Submit a batch and record its change id; `verified_at`: when the target was, if it moves traffic."""
+    """Submit a batch and record its change id; `verified_at`: when the target was, if it moves traffic.
+
+    `words`: what is told of it, in the write that records it.
+    """
     may_still_act(ports, plan, transition)
     if verified_at is not None and ports.clock.now() - verified_at > VERIFIED_WITHIN:
         raise TimeoutError(f"{transition.target} was verified too long ago to send traffic there")
     comment = f"region-failover: {plan.name} epoch {transition.epoch} to {transition.target}"
     change_id = ports.zones.submit(step.subject, batch, comment)
-    change(
+    change_and_tell(
         ports,
-        plan.name,
+        plan,
         lambda state: mark_sent(state, transition.epoch, step.key, change_id, ports.clock.now()),
+        lambda _: words,
     )
     return change_id
 
 
-def _wait_insync(ports: Ports, change_id: str, deadline: Deadline) -> bool:
-    while not ports.zones.is_insync(change_id):
-        if deadline.remaining_s() < INSYNC_POLL_S:
-            return False
-        ports.clock.sleep(INSYNC_POLL_S)
+def _wait_insync(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, change_id: str, deadline: Deadline
+) -> bool:
+    """Return whether the change arrives before the deadline; submit again what is stranded.
+
+    Once in an interval, counted from the record: whoever goes on with it does not begin anew.
+    """
+    sent_at = (sent_last(step) if change_id == step.change_id else None) or ports.clock.now()
+    looks = 0
+    while (arrival := look(ports, change_id)) is not Arrival.INSYNC:
+        now, pause = ports.clock.now(), pause_s(looks, zones_of(transition))
+        if isinstance(arrival, Arrival) and is_stranded(arrival, sent_at, now):
+            change_id = _send_again(ports, plan, transition, step, f"{change_id} is {arrival.value}", sent_at)
+            sent_at = ports.clock.now()
+        elif deadline.remaining_s() < pause:
+            return _not_yet(arrival)
+        else:
+            ports.clock.sleep(pause)
+            looks += 1
     return True
+
+
+def _not_yet(arrival: Arrival | RemoteFailure) -> bool:
+    """Return False for a change that is on its way; raise what keeps us from knowing."""
+    if isinstance(arrival, RemoteFailure):
+        raise arrival
+    return False
+
+
+def _send_again(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, what: str, sent_at: datetime
+) -> str:
+    """Submit what is there already, so that it is on its way once more; return the new change's id."""
+    waited_s = (ports.clock.now() - sent_at).total_seconds()
+    words = stranded_words(plan, transition, step, waited_s, f"change {what}")
+    return _send(ports, plan, transition, step, _reassert(plan, transition, step), words=words)
 
 
 def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step) -> bool:
