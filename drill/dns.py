@@ -30,6 +30,7 @@ DATA_TYPES: Mapping[str, Callable[[str], Any]] = {
     "AAAA": dnslib.AAAA,
     "CNAME": dnslib.CNAME,
     "TXT": lambda text: dnslib.TXT(_strings(text)),
+    "SRV": lambda text: dnslib.SRV(*map(int, text.split()[:3]), text.split()[3]),
 }
 
 T = TypeVar("T")

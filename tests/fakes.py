@@ -504,6 +504,34 @@ class FakeLinode:
         return self.faults.around(operation, effect)
 
 
+class FakeNameServers:
+    """Name servers: all of them answer what `held` says, but those that lag, which say what they last did."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.held: Callable[[str, str], tuple[str, ...]] = lambda name, kind: ()
+        self.lagging: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # by server, what each still says
+        self.silent: set[str] = set()
+        self.asked: list[tuple[tuple[str, ...], str, str]] = []
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        def effect() -> tuple[str, ...]:
+            self.asked.append((tuple(servers), name, kind))
+            key = (canonical(name).rstrip("."), kind)
+            answers = {
+                self.lagging.get(server, {}).get(key, tuple(sorted(self.held(*key))))
+                for server in servers
+                if server not in self.silent
+            }
+            if not answers:
+                raise RemoteFailure(TIMED_OUT)
+            if len(answers) > 1:
+                raise RemoteFailure(Symptom(Kind.WRONG_ANSWER, detail=f"{name} {kind}: they disagree"))
+            return answers.pop()
+
+        return self.faults.around("names.ask", effect)
+
+
 class FakeReports:
     """CloudWatch and Linode: every alarm OK, every node up, every instance running unless told otherwise."""
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "layers" / "common" / "region_failover"
 STANDARD = set(sys.stdlib_module_names)
 
 DOMAIN = {"region_failover.domain"}
-REMOTE = {"boto3", "botocore", "requests", "urllib3"}
+REMOTE = {"boto3", "botocore", "dns", "requests", "urllib3"}
 # What a layer may import of this package (prefixes), and of what is installed.
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "domain": (DOMAIN, set()),

@@ -168,6 +168,21 @@ class LinodeDns(Protocol):
         ...
 
 
+class NameServers(Protocol):
+    """A zone's own name servers, asked directly: no cache stands between."""
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        """Return the values that all of these servers that answer agree on, sorted; () where there are none.
+
+        `servers`: host names or addresses, 'host:port' for another port than 53; `name`: fully qualified;
+        `kind`: the record type; a CNAME is not followed. Values: an address in its usual form; a host name in
+        lower case without the last dot; a text without quotes; of SRV 'priority weight port host'.
+        Raises RemoteFailure: Kind.WRONG_ANSWER, saying who says what, where they disagree, or where the
+        answers are no authoritative ones; else what the first server ran into, if none answers in time.
+        """
+        ...
+
+
 class Events(Protocol):
     """The control Region's event bus."""
 
