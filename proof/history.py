@@ -39,6 +39,7 @@ endpoints.get {url, status}                        zones.read {zone_id} -> {fenc
 zones.submit {zone_id, changes: [{action, name, type, ttl, values}], comment} -> change id
                                                    (a weighted record set also has identifier and weight)
 zones.is_insync {change_id} -> bool                parameters.read {region, name} -> text or null
+zones.name_servers {zone_id} -> [host]             names.ask {servers, name, type} -> [values]
 parameters.write {region, name, value}             linode.find {domain_id, name, type} ->
                                                    [{id, target, ttl_sec}]
 linode.point {domain_id, record_id, target, ttl_sec} -> the same
@@ -63,7 +64,7 @@ from region_failover.ports import LinodeRecordState, Ports
 
 Entry = dict[str, Any]
 
-PORTS = ("store", "tables", "endpoints", "zones", "parameters", "linode", "events", "notifier")
+PORTS = ("store", "tables", "endpoints", "zones", "parameters", "linode", "names", "events", "notifier")
 
 
 class History:
@@ -196,6 +197,8 @@ _DATA: dict[str, Callable[..., Entry]] = {
         "comment": comment,
     },
     "zones.is_insync": lambda change_id: {"change_id": change_id},
+    "zones.name_servers": lambda zone_id: {"zone_id": zone_id},
+    "names.ask": lambda servers, name, kind: {"servers": list(servers), "name": name, "type": kind},
     "parameters.read": lambda region, name: {"region": region, "name": name},
     "parameters.write": lambda region, name, value: {"region": region, "name": name, "value": value},
     "linode.find": lambda domain_id, name, kind: {"domain_id": domain_id, "name": name, "type": kind},

@@ -342,6 +342,9 @@ class FakeEndpoints:
         self.faults.around("endpoints.get", effect)
 
 
+SERVERS = tuple(f"ns-{number}.awsdns-{number:02d}.example" for number in range(1, 5))
+
+
 def zone_key(record: RecordSet) -> tuple[str, str]:
     """Return where a fake zone keeps a record set: weighted ones by their identifier, too."""
     return canonical(record.name), f"{record.type} {record.identifier}".strip()
@@ -363,6 +366,7 @@ class FakeZones:
         self.refused: list[tuple[Change, ...]] = []
         self.pending_polls = 0
         self.sends_twice = False
+        self.private: set[str] = set()
         self._polls_left: dict[str, int] = {}
 
     def put(self, zone_id: str, *records: RecordSet) -> None:
@@ -423,9 +427,7 @@ class FakeZones:
     def is_insync(self, change_id: str) -> bool:
         def effect() -> bool:
             if not change_id:
-                raise RemoteFailure(
-                    Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id, value: 0")
-                )
+                raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id"))
             if change_id not in self._polls_left:
                 raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
             left = self._polls_left[change_id]
@@ -433,6 +435,22 @@ class FakeZones:
             return left == 0
 
         return self.faults.around("zones.is_insync", effect)
+
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        def effect() -> tuple[str, ...]:
+            self._zone(zone_id)
+            return () if zone_id in self.private else SERVERS
+
+        return self.faults.around("zones.name_servers", effect)
+
+    def served(self, name: str, kind: str) -> tuple[str, ...]:
+        """Return what the zones' name servers answer: of weighted sets the heaviest."""
+        for zone in self.zones.values():
+            sets = [r for r in zone.values() if (r.name, r.type) == (canonical(name), kind) and r.weight != 0]
+            if sets:
+                found = max(sets, key=lambda record: (record.weight or 0, record.identifier))
+                return tuple(sorted(value.strip('"') for value in found.values))
+        return ()
 
     def _zone(self, zone_id: str) -> dict[tuple[str, str], RecordSet]:
         if zone_id not in self.zones:
@@ -510,7 +528,9 @@ class FakeNameServers:
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.held: Callable[[str, str], tuple[str, ...]] = lambda name, kind: ()
-        self.lagging: dict[str, dict[tuple[str, str], tuple[str, ...]]] = {}  # by server, what each still says
+        self.lagging: dict[
+            str, dict[tuple[str, str], tuple[str, ...]]
+        ] = {}  # by server, what each still says
         self.silent: set[str] = set()
         self.asked: list[tuple[tuple[str, ...], str, str]] = []
 
@@ -638,6 +658,8 @@ class World:
         self.zones = FakeZones(self.faults)
         self.parameters = FakeParameters(self.faults)
         self.linode = FakeLinode(self.faults)
+        self.names = FakeNameServers(self.faults)
+        self.names.held = self.zones.served
         self.reports = FakeReports(self.faults)
         self.events = FakeEvents(self.faults)
         self.notifier = FakeNotifier(self.faults)
@@ -671,6 +693,7 @@ class World:
             zones=self.zones,
             parameters=self.parameters,
             linode=self.linode,
+            names=self.names,
             reports=self.reports,
             events=self.events,
             notifier=self.notifier,

@@ -335,3 +335,25 @@ def test_a_weighted_set_beside_a_simple_one_is_refused(zones: Zone) -> None:
     beside = replace(API, identifier="primary", weight=10)
     with pytest.raises(FenceRefused):
         zones.submit(Change(ChangeAction.CREATE, beside))
+
+
+def test_a_zones_own_name_servers_are_those_of_its_delegation_set(zones: Zone) -> None:
+    found = zones.zones.name_servers(zones.id)
+    assert len(found) == len(set(found)) >= 4
+    assert all(name and not name.endswith(".") for name in found)
+
+
+def test_a_private_zone_has_no_name_servers() -> None:
+    with mock_aws():
+        made = client("route53").create_hosted_zone(
+            Name="private.example",
+            CallerReference="private",
+            VPC={"VPCRegion": WEST, "VPCId": "vpc-1"},
+            HostedZoneConfig={"PrivateZone": True},
+        )
+        assert Route53(client("route53")).name_servers(made["HostedZone"]["Id"].rsplit("/", 1)[-1]) == ()
+
+
+def test_the_name_servers_of_a_zone_that_is_not_there_are_a_remote_failure(zones: Zone) -> None:
+    with pytest.raises(RemoteFailure):
+        zones.zones.name_servers("ZNOTTHERE")

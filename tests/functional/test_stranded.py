@@ -1,4 +1,4 @@
-"""A change that does not arrive is submitted again and told; who looks after it, and how often, is bounded."""
+"""A change that does not arrive is submitted again and told: by whom, and how often, is bounded."""
 
 from __future__ import annotations
 

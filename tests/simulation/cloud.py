@@ -24,7 +24,16 @@ from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind, Symptom
 from region_failover.domain.verdict import HealthRecord
 from region_failover.ports import LinodeRecordState, Ports
-from tests.fakes import NOON, FakeLinode, FakeParameters, FakeReports, FakeTables, FakeZones, Faults
+from tests.fakes import (
+    NOON,
+    FakeLinode,
+    FakeNameServers,
+    FakeParameters,
+    FakeReports,
+    FakeTables,
+    FakeZones,
+    Faults,
+)
 from tests.simulation.scheduler import Died, Process, Scheduler
 from tests.simulation.script import CONTROL, LONGEST_PAUSE_S, LONGEST_PENDING_S, Noise, Spell, Trouble
 
@@ -141,7 +150,7 @@ class SimulatedZones(FakeZones):
 
     def is_insync(self, change_id: str) -> bool:
         if not change_id:
-            raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id, value: 0"))
+            raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id"))
         if change_id not in self.insync_at:
             raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
         return self.insync_at[change_id] <= self._cloud.scheduler.now
@@ -216,6 +225,8 @@ class Cloud:
         self.zones = SimulatedZones(self)
         self.parameters = FakeParameters(faults)
         self.linode = FakeLinode(faults)
+        self.names = FakeNameServers(faults)
+        self.names.held = self.zones.served
         self.mail: list[tuple[str, str]] = []
         self.bus: Callable[[str, dict[str, Any]], None] = lambda kind, detail: None
         self._urls = {
@@ -387,6 +398,7 @@ class Cloud:
             zones=_Port(port, "zones", self.zones),  # type: ignore[arg-type]
             parameters=_Port(port, "parameters", self.parameters),  # type: ignore[arg-type]
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
+            names=_Port(port, "names", self.names),  # type: ignore[arg-type]
             reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]

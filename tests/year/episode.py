@@ -308,6 +308,7 @@ class _Work:
             zones=fakes.zones,
             parameters=fakes.parameters,
             linode=fakes.linode,
+            names=fakes.names,
             reports=fakes.reports,
             notifier=fakes.notifier,
         )

@@ -287,6 +287,7 @@ def real_ports(service: str, settings: Settings, logger: Logger, plans: Sequence
         ),
         parameters=Parameters(),
         linode=linode,
+        names=_LazyNameServers(settings.name_servers),
         reports=Reports(linode.real),
         events=EventBus(client("events", settings.region, CONTROL), settings.event_bus),
         samples=DelayQueue(lambda: client("sqs", settings.region, CONTROL), settings.sample_queue),
@@ -345,3 +346,15 @@ class _LazyLinode:
 
     def point(self, domain_id: int, record_id: int, target: str, ttl_sec: int) -> LinodeRecordState:
         return self.real().point(domain_id, record_id, target, ttl_sec)
+
+
+class _LazyNameServers:
+    """Asks name servers; dnspython is imported at the first question."""
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
+        from region_failover.adapters.name_servers import NameServers
+
+        return NameServers(self._instead).ask(servers, name, kind)

@@ -57,6 +57,7 @@ class Settings:
     operator_secret_arn: str = ""
     stack: str = ""
     roles: tuple[tuple[str, str], ...] = ()
+    name_servers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def read_settings(environ: Mapping[str, str] | None = None, more: Sequence[str] 
         roles=tuple(
             (name, arn) for name, _, arn in (pair.partition("=") for pair in _listed(found.get("ROLES", "")))
         ),
+        name_servers=found.get("NAME_SERVERS", ""),
     )
 
 

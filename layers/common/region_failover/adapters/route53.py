@@ -94,6 +94,14 @@ class Zones:
         """Return whether the change has reached all authoritative servers."""
         return bool(self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC")
 
+    @remote
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        """Return the names of the zone's delegation set; none for a private zone."""
+        found = self._client.get_hosted_zone(Id=zone_id)
+        if found["HostedZone"].get("Config", {}).get("PrivateZone"):
+            return ()
+        return tuple(found.get("DelegationSet", {}).get("NameServers", ()))
+
 
 def _raise_if_refused(zone_id: str, error: Exception) -> None:
     found = error.response["Error"] if isinstance(error, ClientError) else {}

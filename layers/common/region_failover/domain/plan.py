@@ -69,7 +69,8 @@ class Policy:
     `failback_steps`: how many percent of the traffic of weighted records return at a time, rising to 100,
     none = all at once; `failback_step_for`: how long each must have gone well before the next;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
-    `failback_blackouts`: when it may not, whatever the windows say.
+    `failback_blackouts`: when it may not, whatever the windows say;
+    `check_answers`: a zone's step is done when its own name servers, too, answer as switched.
     """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
@@ -85,6 +86,7 @@ class Policy:
     failback_step_for: timedelta = timedelta(minutes=5)
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()
+    check_answers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

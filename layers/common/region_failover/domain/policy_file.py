@@ -47,6 +47,7 @@ def read_policy(table: Table) -> Policy:
         "failback_step_for",
         "failback_window",
         "failback_blackout",
+        "check_answers",
     )
     default = Policy()
     return Policy(
@@ -63,6 +64,7 @@ def read_policy(table: Table) -> Policy:
         failback_step_for=table.duration("failback_step_for", default.failback_step_for, 10 * SECOND, DAY),
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
+        check_answers=table.truth("check_answers", default.check_answers),
     )
 
 

@@ -34,8 +34,8 @@ def stranded_words(plan: Plan, transition: Transition, step: Step, waited_s: flo
     return (
         f"stranded {transition.epoch} {step.subject}",
         f"[{plan.name}] zone {step.subject}: a change is stranded and was submitted again",
-        f"{transition.direction.value} to {transition.target}, epoch {transition.epoch}: {what}, {waited_s:.0f}"
-        " s after Route 53 had accepted it. The same content was submitted again; it changes nothing that is"
-        " there. The transition stays open until Route 53 has it everywhere; from now on it is submitted"
-        " again at intervals, and not told again for a while.",
+        f"{transition.direction.value} to {transition.target}, epoch {transition.epoch}: {what},"
+        f" {waited_s:.0f} s after Route 53 had accepted it. The same content was submitted again; it changes"
+        " nothing that is there. The transition stays open until Route 53 has it everywhere; from now on it"
+        " is submitted again at intervals, and not told again for a while.",
     )

@@ -16,6 +16,7 @@ from region_failover.domain.journal import (
 )
 from region_failover.domain.plan import Plan
 from region_failover.domain.propagation import Arrival, is_stranded, pause_s, sent_last
+from region_failover.domain.served import Served, is_to_be_told
 from region_failover.domain.shares import aim
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -41,7 +42,8 @@ from region_failover.domain.zone import (
 )
 from region_failover.ports import Ports
 from region_failover.service.arrival import look, stranded_words, zones_of
-from region_failover.service.record import Deadline, Words, change, change_and_tell
+from region_failover.service.name_servers import ask_name_servers, unchecked_words, wrong_words
+from region_failover.service.record import Deadline, Words, change, change_and_tell, tell
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
@@ -137,7 +139,7 @@ def switch_zone(
         change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step))
     if not _wait_insync(ports, plan, transition, step, change_id, deadline):
         return False
-    return _confirm(ports, plan, transition, step)
+    return _confirm(ports, plan, transition, step, deadline)
 
 
 def _reassert(plan: Plan, transition: Transition, step: Step) -> tuple[Change, ...]:
@@ -257,7 +259,8 @@ def _send_again(
     return _send(ports, plan, transition, step, _reassert(plan, transition, step), words=words)
 
 
-def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step) -> bool:
+def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, deadline: Deadline) -> bool:
+    """Finish the step if the zone reads back as switched, and no name server of it answers otherwise."""
     found = read_zone(ports, plan, step.subject)
     role, share = aim(plan, transition)
     if not is_switched(found, plan, step.subject, transition.epoch, role, share):
@@ -265,8 +268,38 @@ def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step) -> bo
         raise FenceRefused(
             f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
         )
-    finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
+    said = ask_name_servers(ports, plan, transition, step, deadline)
+    if said.served is Served.WRONG:
+        _answers_are_wrong(ports, plan, transition, step, said.what)
+        return False
+    unchecked = said.served is Served.SILENT
+    detail = f"name servers not checked: {said.what}" if unchecked else said.what
+    change_and_tell(
+        ports,
+        plan,
+        lambda state: finish_step(
+            state,
+            transition.epoch,
+            step.key,
+            StepStatus.DONE,
+            f"INSYNC and read back; {detail}",
+            ports.clock.now(),
+        ),
+        lambda _: unchecked_words(plan, step, said.what) if unchecked else None,
+    )
     return True
+
+
+def _answers_are_wrong(ports: Ports, plan: Plan, transition: Transition, step: Step, what: str) -> None:
+    """Tell of name servers that answer otherwise, and submit the change again, once their time is over."""
+    state = ports.store.load_state(plan.name)
+    newest = state.transition.step(step.key) if state and state.transition else None
+    sent_at, now = sent_last(newest or step) or ports.clock.now(), ports.clock.now()
+    ports.meter.log("name servers answer otherwise", plan=plan.name, zone=step.subject, what=what)
+    if is_to_be_told(sent_at, now):
+        tell(ports, plan, *wrong_words(plan, transition, step, what))
+    if is_stranded(Arrival.PENDING, sent_at, now):
+        _send(ports, plan, transition, step, _reassert(plan, transition, step))
 
 
 def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:
