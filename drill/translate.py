@@ -167,14 +167,14 @@ def _health(scribe: Scribe, exchange: Exchange) -> None:
 
 
 class _ZoneReads:
-    """A zone is read record by record, the fence last: together they are one call of the port.
+    """A zone is read page by page, the fence last: together they are one call of the port.
 
-    Where the first record is asked for again, a read that failed has begun anew.
+    Where the first name is asked for again, a read that failed has begun anew.
     """
 
     def __init__(self, scribe: Scribe) -> None:
         self._scribe = scribe
-        self._open: dict[str, tuple[int, tuple[str, str], list[RecordChange]]] = {}
+        self._open: dict[str, tuple[int, str, list[RecordChange]]] = {}
 
     def translate(self, exchanges: Iterable[Exchange]) -> None:
         """Translate every read."""
@@ -184,18 +184,20 @@ class _ZoneReads:
 
     def _read(self, exchange: Exchange) -> None:
         asked, worker = wire.query(exchange), self._scribe.who.trace(exchange)
-        name = (asked["name"].rstrip(".").lower(), asked["type"])
+        name = asked["name"].rstrip(".").lower()
         if worker not in self._open or self._open[worker][1] == name:
             number = self._scribe.call(exchange, "zones.read", zone_id=self._scribe.setting.zone_id)
             self._open[worker] = number, name, []
         number, _, found = self._open[worker]
         if exchange.status != 200:
             return
-        found += [record for record in wire.record_sets(exchange) if (record.name, record.type) == name]
-        if asked["type"] != "TXT":
+        found += wire.record_sets(exchange)
+        if name != self._scribe.setting.fence:
             return
-        fences = [list(record.values) for record in found if record.name == self._scribe.setting.fence]
-        records = [_record_set(record) for record in found if record.type != "TXT"]
+        planned = {(r["name"].rstrip(".").lower(), r["type"]) for r in self._scribe.setting.plan["route53"]}
+        marks = [r for r in wire.record_sets(exchange) if (r.name, r.type) == (name, "TXT")]
+        fences = [list(record.values) for record in marks]
+        records = [_record_set(r) for r in dict.fromkeys(found) if (r.name, r.type) in planned]
         result = {"fence": fences[0] if fences else None, "records": records}
         self._scribe.reply(exchange, number, "zones.read", result)
         del self._open[worker]

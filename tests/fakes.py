@@ -44,6 +44,7 @@ from region_failover.domain.zone import (
     canonical,
     fence_name,
     fence_record,
+    too_large,
 )
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.failback import handle_failback
@@ -351,9 +352,29 @@ def zone_key(record: RecordSet) -> tuple[str, str]:
 
 
 def _clashes(zone: Mapping[tuple[str, str], RecordSet], record: RecordSet) -> bool:
-    """Return whether a simple set stands where a weighted one shall, or the reverse."""
-    same = [r for r in zone.values() if (r.name, r.type) == (canonical(record.name), record.type)]
-    return any(bool(there.identifier) != bool(record.identifier) for there in same)
+    """Return whether Route 53 would refuse a set beside what is there.
+
+    A CNAME beside another type; a simple set where one of a routing policy stands, the reverse, or two
+    policies of one name and type.
+    """
+    named = [there for there in zone.values() if there.name == canonical(record.name)]
+    same = [there for there in named if there.type == record.type]
+    alone = any("CNAME" in (there.type, record.type) for there in named if there.type != record.type)
+    return alone or any(_policy(there) != _policy(record) for there in same)
+
+
+def _policy(record: RecordSet) -> frozenset[str]:
+    """Return by what Route 53 chooses this set among others of its name and type."""
+    weight = {"Weight"} if record.weight is not None else set()
+    return frozenset(weight | {name for name, _ in record.kept if name != "HealthCheckId"})
+
+
+def _lacks_its_target(zone_id: str, zone: Mapping[tuple[str, str], RecordSet], record: RecordSet) -> bool:
+    """Return whether it is an alias of a record of its own zone that is not there."""
+    alias = record.alias
+    if alias is None or alias.zone_id != zone_id:
+        return False
+    return not any((r.name, r.type) == (canonical(alias.name), record.type) for r in zone.values())
 
 
 class FakeZones:
@@ -384,19 +405,27 @@ class FakeZones:
             zone = self._zone(zone_id)
             found = [
                 record
-                for name, kind in names
+                for name, kind in [*names, (fence, "TXT")]
                 for record in zone.values()
-                if (record.name, record.type) == (canonical(name), kind)
+                if record.name == canonical(name) and (record.type == kind or "CNAME" in (record.type, kind))
             ]
-            return ZoneSnapshot(fence=zone.get((canonical(fence), "TXT")), records=tuple(found))
+            mark = zone.get((canonical(fence), "TXT"))
+            records = tuple(record for record in dict.fromkeys(found) if record is not mark)
+            return ZoneSnapshot(fence=mark, records=records)
 
         return self.faults.around("zones.read", effect)
 
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
         def effect() -> str:
             following = dict(self._zone(zone_id))
+            if too_large(changes):
+                self.refused.append(tuple(changes))
+                raise FenceRefused(too_large(changes))
             for change in changes:
                 self._apply(following, change, changes)
+            if any(_lacks_its_target(zone_id, following, c.record) for c in changes if c.action == "CREATE"):
+                self.refused.append(tuple(changes))
+                raise FenceRefused("tried to create an alias of a record that was not found")
             self.zones[zone_id] = following
             self.batches.append((zone_id, tuple(changes), comment))
             change_id = f"C{len(self.batches)}"

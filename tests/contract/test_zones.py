@@ -18,11 +18,19 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from region_failover.adapters.clients import ROUTE53_CHANGE
+from region_failover.adapters.record_sets import read_set, write_set
 from region_failover.adapters.route53 import TRIED_WITHIN, TRIES, pause_s
 from region_failover.adapters.route53 import Zones as Route53
 from region_failover.domain.errors import FenceRefused, RemoteFailure
 from region_failover.domain.symptom import Kind
-from region_failover.domain.zone import Change, ChangeAction, RecordSet, ZoneSnapshot
+from region_failover.domain.zone import (
+    Alias,
+    Change,
+    ChangeAction,
+    RecordSet,
+    ZoneSnapshot,
+    snapshot_from_json,
+)
 from region_failover.ports import Zones
 from tests.cloud import client, make_zone
 from tests.fakes import WEST, FakeClock, FakeZones
@@ -130,31 +138,161 @@ def test_a_zone_that_is_not_there_is_a_remote_failure(zones: Zone) -> None:
     assert (caught.value.symptom.kind, caught.value.symptom.code) == (Kind.API, "NoSuchHostedZone")
 
 
+PLAIN = {"TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+ALIAS = {
+    "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "lb.example.net.", "EvaluateTargetHealth": True},
+}
+
+
 @pytest.mark.parametrize(
-    "extra",
+    "written",
     [
-        {"SetIdentifier": "one", "Weight": 1},
-        {"SetIdentifier": "one", "Failover": "PRIMARY"},
-        {"SetIdentifier": "one", "Region": "us-east-1"},
-        {"SetIdentifier": "one", "MultiValueAnswer": True},
+        {**PLAIN, "SetIdentifier": "one", "Weight": 0},
+        {**PLAIN, "SetIdentifier": "one", "Weight": 1, "HealthCheckId": "h-1"},
+        {**PLAIN, "SetIdentifier": "one", "Failover": "PRIMARY", "HealthCheckId": "h-1"},
+        {**PLAIN, "SetIdentifier": "one", "Region": "us-east-1"},
+        {**PLAIN, "SetIdentifier": "one", "GeoLocation": {"CountryCode": "US", "SubdivisionCode": "NY"}},
+        {**PLAIN, "SetIdentifier": "one", "GeoLocation": {"ContinentCode": "EU"}},
+        {**PLAIN, "SetIdentifier": "one", "MultiValueAnswer": True},
+        {**PLAIN, "SetIdentifier": "one", "CidrRoutingConfig": {"CollectionId": "c", "LocationName": "l"}},
+        {**PLAIN, "SetIdentifier": "1", "GeoProximityLocation": {"AWSRegion": "us-east-1", "Bias": -5}},
+        ALIAS,
+        {**ALIAS, "SetIdentifier": "one", "Weight": 7},
+        {**ALIAS, "SetIdentifier": "one", "Region": "us-east-1"},
     ],
-    ids=lambda extra: next(key for key in reversed(extra)),
+    ids=lambda written: " ".join(key for key in written if key not in {*PLAIN, "SetIdentifier"}),
 )
-def test_a_record_set_with_a_routing_policy_is_not_simple(extra: dict[str, Any]) -> None:
-    with mock_aws():
-        zone = make_zone()
-        record = {
-            "Name": "www.example.com",
-            "Type": "A",
-            "TTL": 60,
-            "ResourceRecords": [{"Value": "192.0.2.1"}],
-        }
-        client("route53").change_resource_record_sets(
-            HostedZoneId=zone,
-            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": {**record, **extra}}]},
+def test_a_set_of_any_kind_is_written_as_it_was_read(written: dict[str, Any]) -> None:
+    """The whole way: as Route 53 lists it, into a transition's record and out, and back onto the wire."""
+    zones, stub = stubbed()
+    entry = {"Name": "www.example.com.", "Type": "A", **written}
+    mark = {"Name": f"{FENCE}.", "Type": "TXT", "TTL": 30, "ResourceRecords": [{"Value": '"x"'}]}
+    for listed in (entry, mark):
+        stub.add_response(
+            "list_resource_record_sets",
+            {"ResourceRecordSets": [listed], "IsTruncated": False, "MaxItems": "10"},
         )
-        (found,) = Route53(client("route53")).read(zone, [("www.example.com", "A")], FENCE).records
-        assert not found.simple or (found.identifier, found.weight) == ("one", 1)
+    sent = {**entry, "Name": "www.example.com", **_undotted(entry)}
+    changes = [{"Action": "DELETE", "ResourceRecordSet": sent}]
+    expected = {"HostedZoneId": "Z1", "ChangeBatch": {"Comment": "", "Changes": changes}}
+    stub.add_response("change_resource_record_sets", ACCEPTED, expected)
+    with stub:
+        found = snapshot_from_json(zones.read("Z1", [("www.example.com", "A")], FENCE).to_json())
+        assert found.records[0].simple
+        assert zones.submit("Z1", [delete(found.records[0])], "") == "C9"
+    stub.assert_no_pending_responses()
+
+
+def _undotted(entry: dict[str, Any]) -> dict[str, Any]:
+    alias = entry.get("AliasTarget")
+    return {"AliasTarget": {**alias, "DNSName": alias["DNSName"].rstrip(".")}} if alias else {}
+
+
+def test_a_set_with_something_that_we_do_not_know_is_not_simple() -> None:
+    entry = {"Name": "www.example.com.", "Type": "A", **PLAIN}
+    assert read_set(entry).simple
+    assert not read_set({**entry, "TrafficPolicyInstanceId": "t"}).simple
+    assert not read_set({**entry, "OfAVersionToCome": {}}).simple
+
+
+def test_a_cname_in_a_records_place_is_seen_and_a_txt_beside_it_is_not(zones: Zone) -> None:
+    cname = RecordSet("www.example.com", "CNAME", 60, ("elsewhere.example.com",))
+    beside = RecordSet("api.example.com", "TXT", 60, ('"v=spf1 -all"',))
+    instead = RecordSet(FENCE, "CNAME", 60, ("elsewhere.example.com",))
+    zones.submit(create(cname), create(beside), create(instead))
+    assert set(zones.read().records) == {API, cname, instead}
+    found = zones.zones.read(zones.id, [("api.example.com", "CNAME")], FENCE)
+    assert set(found.records) == {API, beside, instead}
+
+
+def test_a_hundred_names_are_found_wherever_they_stand(zones: Zone) -> None:
+    """More than a page holds, strangers between them, several sets of one name, some names not there."""
+    records = [
+        RecordSet(f"n{n:03d}.example.com", kind, 60, (value,))
+        for n in range(300)
+        for kind, value in (("A", "192.0.2.1"), ("TXT", '"t"'))
+    ]
+    for at in range(0, len(records), 100):
+        zones.submit(*map(create, records[at : at + 100]))
+    asked = [f"n{n:03d}.example.com" for n in range(0, 330, 3)]
+    found = zones.zones.read(zones.id, [(name, "A") for name in asked], FENCE)
+    assert found.records == tuple(r for r in records if r.type == "A" and r.name in asked)
+
+
+def test_many_names_cost_few_requests() -> None:
+    """Route 53 gives an account some five to ten requests a second, for all of its tools."""
+    with mock_aws():
+        zones, zone = client("route53"), make_zone()
+        records = [RecordSet(f"n{n:03d}.example.com", "A", 60, ("192.0.2.1",)) for n in range(499)]
+        Route53(zones).submit(zone, [create(record) for record in records], "")
+        asked: list[str] = []
+        zones.meta.events.register("before-call.route53", lambda model, **_: asked.append(model.name))
+        found = Route53(zones).read(zone, [(record.name, "A") for record in records], FENCE)
+        assert found.records == tuple(records)
+        assert len(asked) == 3  # two pages of records, and the fence
+
+
+def test_a_names_many_sets_are_read_to_the_last() -> None:
+    zones, stub = stubbed()
+    sets = [
+        {
+            "Name": "www.example.com.",
+            "Type": "A",
+            **PLAIN,
+            "SetIdentifier": f"{n:03d}",
+            "GeoLocation": {"CountryCode": "US"},
+        }
+        for n in range(12)
+    ]
+    page = {"IsTruncated": True, "NextRecordName": "www.example.com.", "NextRecordType": "A"}
+    stub.add_response(
+        "list_resource_record_sets",
+        {"ResourceRecordSets": sets[:10], "MaxItems": "10", "NextRecordIdentifier": "010", **page},
+        {"HostedZoneId": "Z1", "StartRecordName": "www.example.com", "MaxItems": "10"},
+    )
+    stranger = {"Name": "zzz.example.com.", "Type": "A", **PLAIN}
+    stub.add_response(
+        "list_resource_record_sets",
+        {"ResourceRecordSets": [*sets[10:], stranger], "MaxItems": "300", "IsTruncated": False},
+        {
+            "HostedZoneId": "Z1",
+            "StartRecordName": "www.example.com.",
+            "StartRecordType": "A",
+            "StartRecordIdentifier": "010",
+            "MaxItems": "300",
+        },
+    )
+    stub.add_response(
+        "list_resource_record_sets", {"ResourceRecordSets": [], "MaxItems": "10", "IsTruncated": False}
+    )
+    with stub:
+        found = zones.read("Z1", [("www.example.com", "A")], FENCE)
+    assert [record.identifier for record in found.records] == [f"{n:03d}" for n in range(12)]
+
+
+@FAKE_ONLY
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [create(RecordSet("api.example.com", "CNAME", 60, ("x.example.com",)))],
+        [create(replace(API, identifier="one", kept=(("Region", '"us-east-1"'),)))],
+        [create(RecordSet("a.example.com", "A", 0, (), alias=Alias("Z1", "gone.example.com", False)))],
+        [create(RecordSet(f"n{n}.example.com", "A", 60, ("192.0.2.1",))) for n in range(1001)],
+        [create(RecordSet("t.example.com", "TXT", 60, tuple(f'"{n:03d}{"x" * 250}"' for n in range(126))))],
+    ],
+    ids=["a CNAME beside an A", "a policy beside none", "an alias of nothing", "elements", "characters"],
+)
+def test_what_route53_cannot_have_is_refused(zones: Zone, changes: list[Change]) -> None:
+    with pytest.raises(FenceRefused):
+        zones.submit(*changes)
+
+
+def test_a_name_with_other_characters_goes_out_and_comes_back_in_octal() -> None:
+    at = {"Name": "a\\100\\056b.example.com.", "Type": "A", **PLAIN}
+    found = read_set(at)
+    assert found.name == "a@\\056b.example.com"
+    assert write_set(found)["Name"] == "a\\100\\056b.example.com"
+    assert write_set(replace(found, name="*.example.com"))["Name"] == "*.example.com"
 
 
 def stubbed() -> tuple[Route53, Stubber]:

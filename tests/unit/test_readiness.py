@@ -119,7 +119,7 @@ API = wanted(RECORDS[0], Role.PRIMARY)
         ),
         (
             of_zone(PLAN, STATE, ZONE, RECORDS, zone(replace(API, simple=False))),
-            [("error", "has another routing policy")],
+            [("error", "it has something that this version does not know, or belongs to a traffic policy")],
         ),
         (
             of_zone(PLAN, STATE, ZONE, RECORDS, zone(replace(API, values=("203.0.113.9",)))),

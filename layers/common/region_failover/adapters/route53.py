@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from zlib import crc32
@@ -10,26 +10,13 @@ from zlib import crc32
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from region_failover.adapters.record_sets import chosen, find_sets, write_set
 from region_failover.adapters.symptoms import remote
 from region_failover.adapters.system import SystemClock
-from region_failover.adapters.zone_listing import read_sets
 from region_failover.domain.errors import FenceRefused
-from region_failover.domain.zone import Change, RecordSet, ZoneSnapshot, canonical
+from region_failover.domain.record_set import canonical
+from region_failover.domain.zone import Change, ZoneSnapshot
 from region_failover.ports import Clock
-
-# A record set with one of these is not simple: its answer depends on more than its values, and a weight.
-_NOT_SIMPLE = (
-    "AliasTarget",
-    "Region",
-    "Failover",
-    "GeoLocation",
-    "GeoProximityLocation",
-    "CidrRoutingConfig",
-    "MultiValueAnswer",
-    "HealthCheckId",
-    "TrafficPolicyInstanceId",
-)
-
 
 # A batch is tried again for so long, and not later: a worker that was frozen meanwhile has to look at the
 # record first, for its lease may have ended (I4). (The SDK's own retries know no such end.)
@@ -52,12 +39,12 @@ class Zones:
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         """Return what the zone holds of these names and of the fence."""
-        wanted = [(canonical(name), kind) for name, kind in names]
-        mark = (canonical(fence), "TXT")
-        there = read_sets(self._client, zone_id, [*wanted, mark])
-        fences = [_read(record) for record in there.get(mark, [])]
-        found = [_read(record) for key in wanted for record in there.get(key, [])]
-        return ZoneSnapshot(fence=fences[0] if fences else None, records=tuple(found))
+        there = find_sets(self._client, zone_id, [*(name for name, _ in names), fence])
+        found = [record for name, kind in names for record in chosen(there[canonical(name)], kind)]
+        fences = there[canonical(fence)]
+        marks = [record for record in fences if record.type == "TXT"]
+        found += [record for record in fences if record.type == "CNAME"]  # the fence could not be made there
+        return ZoneSnapshot(marks[0] if marks else None, tuple(dict.fromkeys(found)))
 
     @remote
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
@@ -70,7 +57,7 @@ class Zones:
         batch = {
             "Comment": comment[:256],
             "Changes": [
-                {"Action": c.action.value, "ResourceRecordSet": _record_set(c.record)} for c in changes
+                {"Action": c.action.value, "ResourceRecordSet": write_set(c.record)} for c in changes
             ],
         }
         clock = self._clock()
@@ -125,28 +112,3 @@ def _is_worth_a_retry(error: Exception) -> bool:
         return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error.response["Error"]["Code"] in _THROTTLED or status >= 500
-
-
-def _read(record: Mapping[str, Any]) -> RecordSet:
-    identifier = str(record.get("SetIdentifier", ""))
-    weight = record.get("Weight")
-    return RecordSet(
-        name=canonical(record["Name"]),
-        type=str(record["Type"]),
-        ttl=int(record.get("TTL", 0)),
-        values=tuple(sorted(value["Value"] for value in record.get("ResourceRecords", []))),
-        simple=not any(key in record for key in _NOT_SIMPLE) and bool(identifier) == (weight is not None),
-        identifier=identifier,
-        weight=None if weight is None else int(weight),
-    )
-
-
-def _record_set(record: RecordSet) -> dict[str, Any]:
-    weighted = {"SetIdentifier": record.identifier, "Weight": record.weight} if record.identifier else {}
-    return {
-        **weighted,
-        "Name": record.name,
-        "Type": record.type,
-        "TTL": record.ttl,
-        "ResourceRecords": [{"Value": value} for value in record.values],
-    }

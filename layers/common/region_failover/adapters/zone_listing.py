@@ -1,40 +1,48 @@
-"""Reads record sets out of a hosted zone with few calls (`domain/zone_pages.py` says which)."""
+"""Reads names out of a hosted zone with few calls (`domain/zone_pages.py` says which)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from region_failover.domain.zone import canonical
-from region_failover.domain.zone_pages import MOST, Key, in_order, page_size, settled
+from region_failover.domain.record_set import canonical, escaped
+from region_failover.domain.zone_pages import MOST, in_order, page_size, settled
+
+Entry = dict[str, Any]
 
 
-def read_sets(client: Any, zone_id: str, wanted: Iterable[Key]) -> dict[Key, list[dict[str, Any]]]:
-    """Return the record sets of these (name, type), as the API has them; what is not there has no entry.
-
-    Of a name and type with more record sets than a page holds, one page.
-    """
+def read_names(client: Any, zone_id: str, wanted: Iterable[str]) -> dict[str, list[Entry]]:
+    """Return every record set of these canonical names, as the API has it; of one not there an empty list."""
     left = in_order(wanted)
+    found: dict[str, list[Entry]] = {name: [] for name in left}
     size = page_size(len(left))
-    found: dict[Key, list[dict[str, Any]]] = {}
     while left:
-        name, kind = left[0]
         answer = client.list_resource_record_sets(
-            HostedZoneId=zone_id, StartRecordName=name, StartRecordType=kind, MaxItems=str(size)
+            HostedZoneId=zone_id, StartRecordName=escaped(left[0]), MaxItems=str(size)
         )
-        page = [((canonical(r["Name"]), str(r["Type"])), r) for r in answer["ResourceRecordSets"]]
-        done = settled(left, [key for key, _ in page], _following(answer))
-        if not done and size == MOST:
-            done = {left[0]}
-        for key, record in page:
-            if key in done:
-                found.setdefault(key, []).append(record)
-        left = [key for key in left if key not in done]
+        entries, following = answer["ResourceRecordSets"], _following(answer)
+        done = settled(left, [canonical(entry["Name"]) for entry in entries], following)
+        if not done and size == MOST:  # a name with more record sets than a page holds
+            entries, done = [*entries, *_rest(client, zone_id, left[0], answer)], {left[0]}
+        for entry in entries:
+            if canonical(entry["Name"]) in done:
+                found[canonical(entry["Name"])].append(entry)
+        left = [name for name in left if name not in done]
         size = page_size(len(done)) if done else MOST
     return found
 
 
-def _following(answer: dict[str, Any]) -> Key | None:
-    if not answer.get("IsTruncated"):
-        return None
-    return canonical(answer["NextRecordName"]), str(answer["NextRecordType"])
+def _following(answer: Mapping[str, Any]) -> str:
+    """Return the name with which the next page begins, '' where there is none."""
+    return canonical(answer["NextRecordName"]) if answer.get("IsTruncated") else ""
+
+
+def _rest(client: Any, zone_id: str, name: str, answer: Mapping[str, Any]) -> list[Entry]:
+    """Return the record sets of a name on the pages that follow this one."""
+    found: list[Entry] = []
+    while _following(answer) == name:
+        keys = ("RecordName", "RecordType", "RecordIdentifier")
+        start = {f"Start{key}": answer[f"Next{key}"] for key in keys if f"Next{key}" in answer}
+        answer = client.list_resource_record_sets(HostedZoneId=zone_id, MaxItems=str(MOST), **start)
+        found += [entry for entry in answer["ResourceRecordSets"] if canonical(entry["Name"]) == name]
+    return found

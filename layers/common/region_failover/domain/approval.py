@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from region_failover.domain.plan import Plan, Policy
+from region_failover.domain.plan import Plan, Policy, Role, Route53Record
 from region_failover.domain.state import Answer, Phase, PlanState, Proposal
 from region_failover.domain.window import opens_at
 
@@ -42,12 +42,26 @@ def checksum(plan: Plan, epoch: int, source: str, target: str, made_at: datetime
         "from": source,
         "to": target,
         "made_at": made_at.isoformat(),
-        "route53": [[r.zone_id, r.name, r.type, r.ttl, *r.values(role)] for r in plan.route53_records],
+        "route53": [_switched(record, role) for record in plan.route53_records],
         "linode": [[r.domain_id, r.name, r.type, r.ttl_sec, r.target(role)] for r in plan.linode_records],
         "ssm": [[p.name, *p.regions] for p in plan.ssm_parameters],
     }
     text = json.dumps(about, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+
+def _switched(record: Route53Record, role: Role) -> list[object]:
+    """Return all that a plan says of a record; of a plain one what every version has said."""
+    found: list[object] = [record.zone_id, record.name, record.type, record.ttl, *record.values(role)]
+    alias = record.alias(role)
+    if alias:
+        found.append({"alias": [alias.zone_id, alias.name, alias.evaluate]})
+    if record.set_identifier:
+        found.append({"set": record.set_identifier})
+    if record.weighted:
+        other = [_switched(replace(record, weighted=False), each) for each in Role if each is not role]
+        found.append({"weighted": list(record.identifiers), "and": other})
+    return found
 
 
 def expiry(policy: Policy, now: datetime) -> datetime:

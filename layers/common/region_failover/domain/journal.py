@@ -54,7 +54,7 @@ class Claim:
 
     `proposal`: the id of the approved one that it carries out; `per_day`: the plan's budget of automatic
     ones, None for no limit; `share`: of a step of a stepwise failback (`Transition.share`), 0 = what is on
-    trial returns.
+    trial returns; `forced`: over what somebody else has put into the plan's records.
     """
 
     direction: Direction
@@ -71,6 +71,7 @@ class Claim:
     proposal: str = ""
     per_day: int | None = None
     share: int | None = None
+    forced: bool = False
 
 
 def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
@@ -103,6 +104,7 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         steps=request.steps,
         loss_s=request.loss_s,
         share=request.share,
+        forced=request.forced,
     )
     claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, proposal=None)
     if request.manual:
@@ -288,9 +290,15 @@ def finish_step(
 
 
 def complete(
-    state: PlanState, epoch: int, cooldown: timedelta, now: datetime
+    state: PlanState,
+    epoch: int,
+    cooldown: timedelta,
+    now: datetime,
+    was: Mapping[str, str] | None = None,
 ) -> tuple[PlanState, Transition] | None:
     """Return (steady state on the target, the ended transition); None while a step is not settled.
+
+    `was`: what a whole move has changed in the zones and the next one shall undo; after a return, nothing.
 
     After a step of a stepwise failback the traffic is on the source still, and its share on trial on record.
     Steps for a share write no parameter, nor does the return of one: what is owed stays owed. A whole move
@@ -314,6 +322,7 @@ def complete(
         moved_at=now,
         unreplicated=left_behind(ended, state.unreplicated),
         owed=_owed_after(state, found),
+        was=state.was if found.share is not None else was or {},
     )
     return steady, ended
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from region_failover.domain.body import ANY, Body
+from region_failover.domain.record_set import Alias
 from region_failover.domain.window import Span, Weekly
 
 
@@ -208,20 +209,25 @@ class InstanceCheck:
 
 @dataclass(frozen=True, slots=True)
 class Route53Record:
-    """A record whose values point at one Region or the other. `ttl` in seconds.
+    """A record whose values point at one Region or the other.
 
+    `ttl`: in seconds; None: the TTL that is there is kept;
     `weighted`: two weighted record sets, one for each role, between which the weights move the traffic;
-    `identifiers`: their set identifiers, primary and standby.
+    `identifiers`: their set identifiers, primary and standby;
+    `set_identifier`: of the one set of a routing policy that is switched, '' for a simple record;
+    `aliases`: what the record is an alias of, primary and standby, in place of values.
     """
 
     zone_id: str
     name: str
     type: str
-    ttl: int
+    ttl: int | None
     primary: tuple[str, ...]
     standby: tuple[str, ...]
     weighted: bool = False
     identifiers: tuple[str, str] = ("primary", "standby")
+    set_identifier: str = ""
+    aliases: tuple[Alias | None, Alias | None] = (None, None)
 
     def identifier(self, role: Role) -> str:
         """Return the set identifier of that role's weighted record set."""
@@ -230,6 +236,10 @@ class Route53Record:
     def values(self, role: Role) -> tuple[str, ...]:
         """Return the values that point at that role's Region."""
         return self.primary if role is Role.PRIMARY else self.standby
+
+    def alias(self, role: Role) -> Alias | None:
+        """Return what the record is an alias of in that role, None where it has values."""
+        return self.aliases[0] if role is Role.PRIMARY else self.aliases[1]
 
 
 @dataclass(frozen=True, slots=True)

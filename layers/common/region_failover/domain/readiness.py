@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from region_failover.domain.plan import LinodeRecord, Plan, Route53Record
+from region_failover.domain.record_set import RecordSet
 from region_failover.domain.state import CLOCKS_AGREE, Phase, PlanState, is_recent
 from region_failover.domain.verdict import MAX_GAP, Health, HealthRecord
-from region_failover.domain.zone import RecordSet, ZoneSnapshot, answers, not_simple
+from region_failover.domain.zone_fit import called, misfit
+from region_failover.domain.zone_snapshot import ZoneSnapshot
+from region_failover.domain.zone_target import sends_to
 
 # A token that ends within this time is told of.
 EXPIRES_SOON = timedelta(days=14)
@@ -134,38 +137,41 @@ def of_zone(
     plan: Plan, state: PlanState | None, zone_id: str, records: Sequence[Route53Record], found: ZoneSnapshot
 ) -> Iterator[Finding]:
     """Yield what is wrong with the records of a zone."""
-    role = plan.regions.role(state.active) if state else None
     for record in records:
-        subject = f"record {record.name} {record.type} in {zone_id}"
-        sets = found.sets(record.name, record.type)
-        if not sets:
-            yield error(subject, "does not exist", "create it with the active Region's values")
-            continue
-        if not_simple(found, [record]):
-            kind = "a pair of weighted record sets" if record.weighted else "a simple record"
-            yield error(subject, "has another routing policy", f"the plan has {kind} here")
-            continue
-        share = state.share if state else None
-        if role is not None and set(map(_told, sets)) != set(map(_told, answers(record, role, share))):
-            yield error(
-                subject,
-                f"is {'; '.join(map(_told, sets))}, not what the plan has for the active Region",
-                "put the plan's value back, or correct the plan: a move would be held for drift",
-            )
-        longest = max(there.ttl for there in sets)
-        if longest > record.ttl:
-            yield warning(
-                subject,
-                f"has a TTL of {longest} s, the plan says {record.ttl} s",
-                "lower it: clients keep the old answer for so long",
-            )
+        yield from _of_record(plan, state, f"record {called(record)} in {zone_id}", record, found)
     if state is not None:
         yield from _of_fence(state, zone_id, found)
 
 
+def _of_record(
+    plan: Plan, state: PlanState | None, subject: str, record: Route53Record, found: ZoneSnapshot
+) -> Iterator[Finding]:
+    sets, wrong = found.of(record), misfit(found, record)
+    if wrong:
+        yield error(subject, wrong, "a move would be held for it (not-simple): correct it, or the plan")
+        return
+    if not sets:
+        yield error(subject, "does not exist", "create it with the active Region's values")
+        return
+    role, share = (plan.regions.role(state.active), state.share) if state else (None, None)
+    if role is not None and not sends_to(record, role, sets, share):
+        yield error(
+            subject,
+            f"is {'; '.join(map(_told, sets))}, not what the plan has for the active Region",
+            "put the plan's value back, or correct the plan: a move would be held for drift",
+        )
+    longest = max(there.ttl for there in sets)
+    if record.ttl is not None and longest > record.ttl:
+        yield warning(
+            subject,
+            f"has a TTL of {longest} s, the plan says {record.ttl} s",
+            "lower it: clients keep the old answer for so long",
+        )
+
+
 def _told(record: RecordSet) -> str:
-    weight = f" with weight {record.weight}" if record.identifier else ""
-    return f"{', '.join(record.values)}{weight}"
+    weight = "" if record.weight is None else f" with weight {record.weight}"
+    return f"{record}{weight}"
 
 
 def _of_fence(state: PlanState, zone_id: str, found: ZoneSnapshot) -> Iterator[Finding]:

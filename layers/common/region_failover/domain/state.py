@@ -124,7 +124,8 @@ class Transition:
 
     `verified_at`: when the target was last seen healthy by this transition's runner; `loss_s`: estimated
     seconds of writes not seen on the target's side; `share`: of a step of a stepwise failback, how many
-    percent of the traffic are at the primary after it, None where all of it moves.
+    percent of the traffic are at the primary after it, None where all of it moves; `forced`: a human has
+    said that it shall overwrite what somebody else has put into the plan's records.
     """
 
     epoch: int
@@ -142,6 +143,7 @@ class Transition:
     ended_at: datetime | None = None
     outcome: str = ""
     share: int | None = None
+    forced: bool = False
 
     def step(self, key: str) -> Step | None:
         """Return the step of that name, or None."""
@@ -214,7 +216,8 @@ class PlanState:
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last whole move still to be made good; `requests`: the
     manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
-    when the last transition was completed.
+    when the last transition was completed; `was`: what the last move to the standby changed for longer than
+    it lasts, by zone, for the return to undo (`domain/zone_return.py`).
     """
 
     plan: str
@@ -236,6 +239,7 @@ class PlanState:
     unreplicated: Unreplicated | None = None
     share: int | None = None
     share_since: datetime | None = None
+    was: Mapping[str, str] = field(default_factory=dict)
 
 
 def initial_state(plan: str, epoch: int, active: str) -> PlanState:

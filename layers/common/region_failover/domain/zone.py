@@ -8,32 +8,60 @@ an outdated snapshot is refused by Route 53 itself. The same record tells any pr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from region_failover.domain.plan import Plan, Role, Route53Record
+from region_failover.domain.record_set import Alias, RecordSet, canonical
+from region_failover.domain.zone_fit import foreign, misfit, not_simple
+from region_failover.domain.zone_return import put_back
+from region_failover.domain.zone_snapshot import (
+    FENCE_TTL_S,
+    Fence,
+    ZoneSnapshot,
+    fence_name,
+    fence_record,
+    names_of,
+    parse_fence,
+    snapshot_from_json,
+)
+from region_failover.domain.zone_target import WHOLE, answers, sends_to, wanted
 
-FENCE_TTL_S = 30
+__all__ = [
+    "BATCH_CHARACTERS",
+    "BATCH_ELEMENTS",
+    "FENCE_TTL_S",
+    "WHOLE",
+    "Alias",
+    "Change",
+    "ChangeAction",
+    "Fence",
+    "RecordSet",
+    "ZoneSnapshot",
+    "answers",
+    "canonical",
+    "fence_name",
+    "fence_record",
+    "foreign",
+    "is_switched",
+    "misfit",
+    "names_of",
+    "not_simple",
+    "parse_fence",
+    "reassert_batch",
+    "sends_to",
+    "size_of",
+    "snapshot_from_json",
+    "switch_batch",
+    "switched",
+    "too_large",
+    "wanted",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class RecordSet:
-    """A record set; `name` lower case without trailing dot, `values` sorted.
-
-    `simple`: no alias, latency, failover, geolocation, multi-value or health check, and a weight only
-    together with an identifier; `identifier` ('SetIdentifier') and `weight` of one of several weighted sets
-    of one name and type, '' and None where it stands alone.
-    """
-
-    name: str
-    type: str
-    ttl: int
-    values: tuple[str, ...]
-    simple: bool = True
-    identifier: str = ""
-    weight: int | None = None
+# A change batch holds 1,000 ResourceRecord elements and 32,000 characters of values (API reference).
+BATCH_ELEMENTS = 1000
+BATCH_CHARACTERS = 32_000
 
 
 class ChangeAction(StrEnum):
@@ -51,159 +79,15 @@ class Change:
     record: RecordSet
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What the fence record says."""
-
-    plan: str
-    epoch: int
-    active: str
-
-    def render(self) -> str:
-        """Return the TXT value, quotes included: '"region-failover plan=orders epoch=7 active=us-west-2"'."""
-        return f'"region-failover plan={self.plan} epoch={self.epoch} active={self.active}"'
-
-
-def parse_fence(value: str) -> Fence | None:
-    """Return what a TXT value says, or None if it is not one of our fences."""
-    words = value.strip('"').split()
-    pairs = dict(word.split("=", 1) for word in words[1:] if "=" in word)
-    if not words or words[0] != "region-failover" or not pairs.get("epoch", "").isdecimal():
-        return None
-    return Fence(pairs.get("plan", ""), int(pairs["epoch"]), pairs.get("active", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneSnapshot:
-    """What is in a zone of what the plan names; a record that is not there is absent."""
-
-    fence: RecordSet | None
-    records: tuple[RecordSet, ...]
-
-    def find(self, name: str, kind: str) -> RecordSet | None:
-        """Return the record set of that name and type, the first of several, or None."""
-        return next(iter(self.sets(name, kind)), None)
-
-    def sets(self, name: str, kind: str) -> tuple[RecordSet, ...]:
-        """Return all record sets of that name and type: one, or several weighted ones, or none."""
-        key = (canonical(name), kind)
-        return tuple(r for r in self.records if (r.name, r.type) == key)
-
-    def read_fence(self) -> Fence | None:
-        """Return what the fence says, or None if there is none that we can read."""
-        return parse_fence(self.fence.values[0]) if self.fence and self.fence.values else None
-
-    def to_json(self) -> str:
-        """Return the snapshot as JSON."""
-        return json.dumps(
-            {"fence": _dump(self.fence), "records": [_dump(record) for record in self.records]},
-            sort_keys=True,
-        )
-
-
-def snapshot_from_json(text: str) -> ZoneSnapshot:
-    """Return the snapshot that `to_json` wrote."""
-    found = json.loads(text)
-    fence = _load(found["fence"]) if found["fence"] else None
-    return ZoneSnapshot(fence, tuple(_load(record) for record in found["records"]))
-
-
-def _dump(record: RecordSet | None) -> dict[str, object] | None:
-    if record is None:
-        return None
-    return {
-        "name": record.name,
-        "type": record.type,
-        "ttl": record.ttl,
-        "values": list(record.values),
-        "simple": record.simple,
-        **({"identifier": record.identifier, "weight": record.weight} if record.identifier else {}),
-    }
-
-
-def _load(found: dict[str, object]) -> RecordSet:
-    values = found["values"]
-    return RecordSet(
-        str(found["name"]),
-        str(found["type"]),
-        int(str(found["ttl"])),
-        tuple(values) if isinstance(values, list) else (),
-        bool(found["simple"]),
-        str(found.get("identifier", "")),
-        None if found.get("weight") is None else int(str(found["weight"])),
-    )
-
-
-def canonical(name: str) -> str:
-    """Return a DNS name in lower case without its trailing dot, Route 53's octal '*' undone."""
-    return name.rstrip(".").lower().replace("\\052", "*")
-
-
-def fence_name(records: Sequence[Route53Record]) -> str:
-    """Return the fence's name in a zone: '_region-failover.' before the plan's first name there.
-
-    First in the alphabet, so that a new order of the records in the plan is no new fence.
-    """
-    return f"_region-failover.{min(canonical(record.name).removeprefix('*.') for record in records)}"
-
-
-def fence_record(records: Sequence[Route53Record], fence: Fence) -> RecordSet:
-    """Return the fence as a record set."""
-    return RecordSet(fence_name(records), "TXT", FENCE_TTL_S, (fence.render(),))
-
-
-def wanted(record: Route53Record, role: Role) -> RecordSet:
-    """Return the simple record set that points at that role's Region."""
-    return RecordSet(canonical(record.name), record.type, record.ttl, tuple(sorted(record.values(role))))
-
-
-def answers(record: Route53Record, role: Role, share: int | None = None) -> tuple[RecordSet, ...]:
-    """Return the record sets that point at that role's Region: one, or a weighted one for each role.
-
-    `share`: how many percent of the traffic weighted records send to the primary; None: all or nothing, as
-    the role says. A simple record knows no share.
-    """
-    if not record.weighted:
-        return (wanted(record, role),)
-    percent = WHOLE[role] if share is None else share
-    weights = {Role.PRIMARY: percent, Role.STANDBY: 100 - percent}
-    return tuple(
-        replace(wanted(record, each), identifier=record.identifier(each), weight=weights[each])
-        for each in Role
-    )
-
-
-# The percent of the traffic that is at the primary when all of it is in that role's Region.
-WHOLE = {Role.PRIMARY: 100, Role.STANDBY: 0}
-
-
-def not_simple(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
-    """Return the first record whose sets there are of another kind than the plan's, '' if none.
-
-    Another kind: an alias, a health check, a routing policy but weights; several sets or a weight where the
-    plan has a simple record, a simple set where it has a weighted one.
-    """
-    for record in records:
-        sets = found.sets(record.name, record.type)
-        alike = all(there.simple and bool(there.identifier) == record.weighted for there in sets)
-        if not alike or (len(sets) > 1 and not record.weighted):
-            return f"{canonical(record.name)} {record.type}"
-    return ""
-
-
-def foreign(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
-    """Return what stands in the zone that is none of the plan's answers, '' if nothing.
-
-    A record that is not there at all is not foreign: an empty answer is repaired by writing. Of a weighted
-    one, any share is the plan's; whoever sets another pair of weights by hand is answered by the next switch.
-    """
-    for record in records:
-        allowed = {(a.identifier, a.values) for role in Role for a in answers(record, role)}
-        for there in found.sets(record.name, record.type):
-            if (there.identifier, there.values) not in allowed:
-                which = f" {there.identifier!r}" if there.identifier else ""
-                return f"{there.name} {there.type}{which} holds {', '.join(there.values)}"
-    return ""
+def _targets(
+    record: Route53Record, role: Role, share: int | None, before: ZoneSnapshot
+) -> tuple[RecordSet, ...]:
+    """Return what the switch makes of a record; on a whole return as it was before the traffic left."""
+    there = {found.identifier: found for found in before.of(record)}
+    made = answers(record, role, share, tuple(there.values()))
+    if role is not Role.PRIMARY or share is not None:
+        return made
+    return tuple(put_back(target, there.get(target.identifier), before.was) for target in made)
 
 
 def switch_batch(
@@ -211,32 +95,40 @@ def switch_batch(
 ) -> tuple[Change, ...]:
     """Return the batch that moves a zone's records to `role`, only if it is still as `before` saw it.
 
-    `share`: what weighted records send to the primary, in percent (`answers`).
+    `share`: what weighted records send to the primary, in percent (`answers`). A further set of a record
+    whose sets are the plan's is taken away: it can only be there where a human has said that it shall.
     """
     records = plan.zones()[zone_id]
     fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
     changes = _replace(before.fence, fence)
     for record in records:
-        there = {found.identifier: found for found in before.sets(record.name, record.type)}
-        for target in answers(record, role, share):
+        there = {found.identifier: found for found in before.of(record)}
+        for target in _targets(record, role, share, before):
             if there.get(target.identifier) != target:
                 changes += _replace(there.get(target.identifier), target)
+            there.pop(target.identifier, None)
+        changes += [Change(ChangeAction.DELETE, further) for further in there.values()]
     return tuple(changes)
 
 
 def reassert_batch(
-    plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None
+    plan: Plan,
+    zone_id: str,
+    epoch: int,
+    role: Role,
+    share: int | None = None,
+    before: ZoneSnapshot | None = None,
 ) -> tuple[Change, ...]:
     """Return a batch that changes nothing and proves that all is as `switch_batch` left it.
 
     For a worker that does not know the id of the change that put it there: Route 53 refuses this batch
-    unless every record matches, and waiting for its INSYNC waits for the same records.
+    unless every record matches, and waiting for its INSYNC waits for the same records. `before`: what the
+    switch replaced; None: nothing but what the plan says.
     """
-    records = plan.zones()[zone_id]
-    fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
+    left = switched(plan, zone_id, epoch, role, share, before)
     changes: list[Change] = []
-    for there in (fence, *(found for record in records for found in answers(record, role, share))):
-        changes += _replace(there, there)
+    for there in (left.fence, *left.records):
+        changes += _replace(there, there) if there else []
     return tuple(changes)
 
 
@@ -245,19 +137,55 @@ def _replace(there: RecordSet | None, target: RecordSet) -> list[Change]:
     return [*removal, Change(ChangeAction.CREATE, target)]
 
 
-def switched(plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None) -> ZoneSnapshot:
-    """Return what the batch of that epoch makes of a zone."""
+def switched(
+    plan: Plan,
+    zone_id: str,
+    epoch: int,
+    role: Role,
+    share: int | None = None,
+    before: ZoneSnapshot | None = None,
+) -> ZoneSnapshot:
+    """Return what the batch of that epoch makes of a zone that was as `before`."""
     records = plan.zones()[zone_id]
     fence = fence_record(records, Fence(plan.name, epoch, plan.regions.of(role)))
-    return ZoneSnapshot(fence, tuple(found for r in records for found in answers(r, role, share)))
+    seen = before or ZoneSnapshot(None, ())
+    return ZoneSnapshot(fence, tuple(found for r in records for found in _targets(r, role, share, seen)))
 
 
 def is_switched(
-    found: ZoneSnapshot, plan: Plan, zone_id: str, epoch: int, role: Role, share: int | None = None
+    found: ZoneSnapshot,
+    plan: Plan,
+    zone_id: str,
+    epoch: int,
+    role: Role,
+    share: int | None = None,
+    before: ZoneSnapshot | None = None,
 ) -> bool:
-    """Return whether the zone reads back as the batch of that epoch left it (I7)."""
-    right = switched(plan, zone_id, epoch, role, share)
+    """Return whether the zone reads back as the batch of that epoch left it (I7).
+
+    `before`: what the batch replaced; None: what the plan does not say may be anything.
+    """
+    right = switched(plan, zone_id, epoch, role, share, before or found)
     return found.read_fence() == right.read_fence() and all(
-        set(found.sets(record.name, record.type)) == set(right.sets(record.name, record.type))
-        for record in plan.zones()[zone_id]
+        set(found.of(record)) == set(right.of(record)) for record in plan.zones()[zone_id]
+    )
+
+
+def size_of(changes: Sequence[Change]) -> tuple[int, int]:
+    """Return how many elements and how many characters of values a batch counts.
+
+    The API reference counts ResourceRecord elements. An alias has none, and is counted as one here.
+    """
+    elements = sum(max(1, len(change.record.values)) for change in changes)
+    return elements, sum(len(value) for change in changes for value in change.record.values)
+
+
+def too_large(changes: Sequence[Change]) -> str:
+    """Return how a batch exceeds what Route 53 takes in one, '' if it does not."""
+    elements, characters = size_of(changes)
+    if elements <= BATCH_ELEMENTS and characters <= BATCH_CHARACTERS:
+        return ""
+    return (
+        f"the batch has {elements} values of {characters} characters; Route 53 takes at most"
+        f" {BATCH_ELEMENTS} of {BATCH_CHARACTERS}"
     )

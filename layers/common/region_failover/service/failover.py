@@ -163,7 +163,7 @@ def carry_out(
     blocked = obstacle(plan, state.epoch, zones) if decision.moves else None
     if blocked and blocked[0] is Reason.FENCE_AHEAD and _has_moved_on(ports, plan, state):
         blocked = Reason.LOST_THE_CLAIM, "another worker has moved on since this one looked at the record"
-    if blocked and not (trigger.manual and trigger.force and blocked[0] is Reason.DRIFT):  # a human's word
+    if blocked and not (_is_forced(trigger) and blocked[0] is Reason.DRIFT):  # a human's word
         decision, detail = hold(blocked[0]), blocked[1]
     elif direction is Direction.FAILBACK and decision.moves and not trigger.manual:
         situation = _looked_again(ports, plan, situation)
@@ -176,6 +176,11 @@ def carry_out(
     request = _request(ports, plan, state, seen, known, trigger, decision, direction, share)
     lost = open_transition(ports, plan, request, zones, seen.at, deadline)
     return record(ports, plan, trigger, lost) if lost else summary
+
+
+def _is_forced(trigger: Trigger) -> bool:
+    """Return whether a human has said that drift shall be overwritten."""
+    return trigger.manual and trigger.force
 
 
 def _looked_again(ports: Ports, plan: Plan, situation: Situation) -> Situation:
@@ -225,5 +230,6 @@ def _request(
         request=trigger.id,
         per_day=plan.policy.automatic_per_day,
         share=share,
+        forced=_is_forced(trigger),
         proposal=state.proposal.id if decision.reason is Reason.APPROVED and state.proposal else "",
     )

@@ -39,7 +39,7 @@ from region_failover.domain.readiness import (
 from region_failover.domain.state import PlanState
 from region_failover.domain.symptom import Kind as SymptomKind
 from region_failover.domain.trigger import Kind, Trigger
-from region_failover.domain.zone import fence_name
+from region_failover.domain.zone import fence_name, names_of
 from region_failover.ports import LinodeRecordState, Ports
 from region_failover.service.checks import told_checks
 from region_failover.service.dispatch import all_or_first_error, refuse_others
@@ -179,8 +179,7 @@ def _looks(ports: Ports, inventory: Inventory, plan: Plan, state: PlanState | No
     yield _both("quotas", regions, inventory.limits, partial(of_limits, plan))
     yield _both("clocks", regions, inventory.skew_s, of_clocks)
     for zone_id, records in plan.zones().items():
-        names = [(record.name, record.type) for record in records]
-        read = partial(ports.zones.read, zone_id, names, fence_name(records))
+        read = partial(ports.zones.read, zone_id, names_of(records), fence_name(records))
         yield _Look(f"zone {zone_id}", read, partial(of_zone, plan, state, zone_id, records))
     for parameter in plan.ssm_parameters:
         name = parameter.name

@@ -16,9 +16,10 @@ from region_failover.domain.zone import (
     ChangeAction,
     Fence,
     ZoneSnapshot,
-    answers,
     fence_name,
     fence_record,
+    names_of,
+    sends_to,
 )
 from region_failover.ports import Eyes, Ports
 
@@ -114,16 +115,15 @@ def load_state(ports: Ports, plan: Plan) -> PlanState | None:
 def _pointed_at(plan: Plan, zones: Mapping[str, ZoneSnapshot]) -> str:
     """Return the standby if every record there points at it already, else the primary."""
     pairs = [(zones[record.zone_id], record) for record in plan.route53_records]
-    standby = [found.sets(r.name, r.type) == answers(r, Role.STANDBY) for found, r in pairs]
+    standby = [sends_to(r, Role.STANDBY, found.of(r)) for found, r in pairs]
     return plan.regions.standby if standby and all(standby) else plan.regions.primary
 
 
 def _read_zones(ports: Ports, plan: Plan) -> dict[str, ZoneSnapshot]:
     found: dict[str, ZoneSnapshot] = {}
     for zone_id, records in plan.zones().items():
-        names = [(record.name, record.type) for record in records]
         try:
-            found[zone_id] = ports.zones.read(zone_id, names, fence_name(records))
+            found[zone_id] = ports.zones.read(zone_id, names_of(records), fence_name(records))
         except RemoteFailure as error:
             raise StateUnavailable(
                 f"plan {plan.name} has no state yet, and zone {zone_id} cannot say what was: {error}"

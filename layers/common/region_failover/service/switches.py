@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from region_failover.domain.decision import Reason
@@ -14,7 +15,7 @@ from region_failover.domain.journal import (
     retake_snapshot,
     start_steps,
 )
-from region_failover.domain.plan import Plan
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.propagation import Arrival, is_stranded, pause_s, sent_last
 from region_failover.domain.served import Served, is_to_be_told
 from region_failover.domain.shares import aim
@@ -34,12 +35,15 @@ from region_failover.domain.zone import (
     fence_name,
     foreign,
     is_switched,
-    not_simple,
+    names_of,
     reassert_batch,
     snapshot_from_json,
     switch_batch,
     switched,
+    too_large,
 )
+from region_failover.domain.zone_fit import called, misfit, no_fence
+from region_failover.domain.zone_snapshot import only_of
 from region_failover.ports import Ports
 from region_failover.service.arrival import look, stranded_words, zones_of
 from region_failover.service.name_servers import ask_name_servers, unchecked_words, wrong_words
@@ -67,30 +71,66 @@ def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
 def read_zone(ports: Ports, plan: Plan, zone_id: str) -> ZoneSnapshot:
     """Return what a zone holds of what the plan names there."""
     records = plan.zones()[zone_id]
-    return ports.zones.read(zone_id, [(r.name, r.type) for r in records], fence_name(records))
+    return only_of(ports.zones.read(zone_id, names_of(records), fence_name(records)), records)
 
 
 def obstacle(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> tuple[Reason, str] | None:
     """Return why the zones as they are must not be switched, or None.
 
-    Somebody else's edit is not fought; a fence with a newer epoch than ours means our record is outdated.
+    What no batch can make comes first: nobody's word helps against that. A fence with a newer epoch than
+    ours means our record is outdated. Last, somebody else's edit, which is not fought: DRIFT is returned
+    only where nothing else stands in the way, for it is what a human may overrule.
     """
-    for zone_id, found in zones.items():
-        special = not_simple(found, plan.zones()[zone_id])
-        if special:
-            return Reason.NOT_SIMPLE, f"zone {zone_id}: {special} is not a simple record set"
-        strange = foreign(found, plan.zones()[zone_id])
-        if strange:
-            return Reason.DRIFT, f"zone {zone_id}: {strange}, which is in no plan"
-        fence = found.read_fence()
-        if found.fence and (fence is None or fence.plan != plan.name):
-            return Reason.FENCE_FOREIGN, f"zone {zone_id}: {found.fence.name} TXT is not {plan.name}'s fence"
-        if fence and fence.epoch > epoch:
-            return (
-                Reason.FENCE_AHEAD,
-                f"zone {zone_id} is at epoch {fence.epoch}, our record at {epoch}: was it restored?",
-            )
+    for look in (_impossible, _fenced_off, _drift):
+        for zone_id, found in zones.items():
+            blocked = look(plan, epoch, zone_id, found)
+            if blocked:
+                return blocked[0], f"zone {zone_id}{blocked[1]}"
     return None
+
+
+def _impossible(plan: Plan, epoch: int, zone_id: str, found: ZoneSnapshot) -> tuple[Reason, str] | None:
+    records = plan.zones()[zone_id]
+    for record in records:
+        why = misfit(found, record)
+        if why:
+            return Reason.NOT_SIMPLE, f": {called(record)}: {why}"
+    for role in Role:
+        for batch in (
+            switch_batch(plan, zone_id, epoch, role, found),
+            reassert_batch(plan, zone_id, epoch, role, None, found),
+        ):
+            if too_large(batch):
+                return Reason.NOT_SIMPLE, f": {too_large(batch)}"
+    return None
+
+
+def _fenced_off(plan: Plan, epoch: int, zone_id: str, found: ZoneSnapshot) -> tuple[Reason, str] | None:
+    fence, instead = found.read_fence(), no_fence(found, plan.zones()[zone_id])
+    if instead:
+        return Reason.FENCE_FOREIGN, f": {instead} stands where {plan.name}'s fence shall be"
+    if found.fence and (fence is None or fence.plan != plan.name):
+        return Reason.FENCE_FOREIGN, f": {found.fence.name} TXT is not {plan.name}'s fence"
+    if fence and fence.epoch > epoch:
+        return Reason.FENCE_AHEAD, f" is at epoch {fence.epoch}, our record at {epoch}: was it restored?"
+    return None
+
+
+def _drift(plan: Plan, epoch: int, zone_id: str, found: ZoneSnapshot) -> tuple[Reason, str] | None:
+    strange = foreign(found, plan.zones()[zone_id])
+    return (Reason.DRIFT, f": {strange}, which is in no plan") if strange else None
+
+
+def obstacle_to(
+    plan: Plan, transition: Transition, zones: Mapping[str, ZoneSnapshot]
+) -> tuple[Reason, str] | None:
+    """Return why this transition must not switch the zones as they are, or None.
+
+    A human who has said `force` has overruled the drift, in whichever attempt, by whichever worker, it is
+    met: his move is not held for ever by what he wants overwritten.
+    """
+    blocked = obstacle(plan, transition.epoch, zones)
+    return None if blocked and blocked[0] is Reason.DRIFT and transition.forced else blocked
 
 
 def start(ports: Ports, plan: Plan, transition: Transition, before: Mapping[str, str]) -> Transition | None:
@@ -125,26 +165,35 @@ def switch_zone(
     """
     found = read_zone(ports, plan, step.subject)
     if not step.before:
-        blocked = obstacle(plan, transition.epoch, {step.subject: found})
+        blocked = obstacle_to(plan, transition, {step.subject: found})
         if blocked:
             raise FenceRefused(blocked[1])
         started = start(ports, plan, transition, {step.key: found.to_json()})
         step = (started.step(step.key) if started else None) or step
         if not step.before:
             return False
-    change_id = step.change_id
+    change_id, before = step.change_id, _before(ports, plan, transition, step)
     if not _is_of_epoch(found, plan, transition.epoch):
-        change_id = _submit(ports, plan, transition, step, verified_at)
+        change_id = _submit(ports, plan, transition, step, before, verified_at)
     elif not change_id:
-        change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step))
-    if not _wait_insync(ports, plan, transition, step, change_id, deadline):
+        change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
+    if not _wait_insync(ports, plan, transition, step, before, change_id, deadline):
         return False
-    return _confirm(ports, plan, transition, step, deadline)
+    return _confirm(ports, plan, transition, step, before, deadline)
 
 
-def _reassert(plan: Plan, transition: Transition, step: Step) -> tuple[Change, ...]:
+def _before(ports: Ports, plan: Plan, transition: Transition, step: Step) -> ZoneSnapshot:
+    """Return what the step saw there; for a whole return with what the move away had changed (`was`)."""
+    before = snapshot_from_json(step.before)
+    if aim(plan, transition) != (Role.PRIMARY, None):
+        return before
+    state = ports.store.load_state(plan.name)
+    return replace(before, was=state.was.get(step.subject, "")) if state else before
+
+
+def _reassert(plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot) -> tuple[Change, ...]:
     role, share = aim(plan, transition)
-    return reassert_batch(plan, step.subject, transition.epoch, role, share)
+    return reassert_batch(plan, step.subject, transition.epoch, role, share, before)
 
 
 def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
@@ -152,10 +201,18 @@ def _is_of_epoch(found: ZoneSnapshot, plan: Plan, epoch: int) -> bool:
     return fence is not None and (fence.plan, fence.epoch) == (plan.name, epoch)
 
 
-def _submit(ports: Ports, plan: Plan, transition: Transition, step: Step, verified_at: datetime) -> str:
-    before = snapshot_from_json(step.before)
+def _submit(
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    before: ZoneSnapshot,
+    verified_at: datetime,
+) -> str:
     role, share = aim(plan, transition)
     batch = switch_batch(plan, step.subject, transition.epoch, role, before, share)
+    if too_large(batch):
+        raise FenceRefused(f"zone {step.subject}: {too_large(batch)}")
     try:
         return _send(ports, plan, transition, step, batch, verified_at)
     except FenceRefused:
@@ -164,7 +221,7 @@ def _submit(ports: Ports, plan: Plan, transition: Transition, step: Step, verifi
             _look_anew(ports, plan, transition, step, found)
             raise
         # Another worker of this very epoch was faster, or the reply to our own batch was lost.
-        return _send(ports, plan, transition, step, _reassert(plan, transition, step))
+        return _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
 
 
 def may_still_act(ports: Ports, plan: Plan, transition: Transition) -> None:
@@ -182,10 +239,11 @@ def _look_anew(ports: Ports, plan: Plan, transition: Transition, step: Step, fou
 
     A human has put the plan's own answer back, or taken one away; or a late worker has published the first
     fence. The fence there is older than this epoch, so nothing of it has happened here. What is foreign stays
-    what it is: the batch is refused until somebody has seen to it.
+    what it is: the batch is refused, and FenceRefused says by what, until somebody has seen to it.
     """
-    if obstacle(plan, transition.epoch, {step.subject: found}) is not None:
-        return
+    blocked = obstacle_to(plan, transition, {step.subject: found})
+    if blocked is not None:
+        raise FenceRefused(blocked[1])
     seen, now = found.to_json(), ports.clock.now()
     change(
         ports,
@@ -222,7 +280,13 @@ def _send(
 
 
 def _wait_insync(
-    ports: Ports, plan: Plan, transition: Transition, step: Step, change_id: str, deadline: Deadline
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    before: ZoneSnapshot,
+    change_id: str,
+    deadline: Deadline,
 ) -> bool:
     """Return whether the change arrives before the deadline; submit again what is stranded.
 
@@ -233,7 +297,8 @@ def _wait_insync(
     while (arrival := look(ports, change_id)) is not Arrival.INSYNC:
         now, pause = ports.clock.now(), pause_s(looks, zones_of(transition))
         if isinstance(arrival, Arrival) and is_stranded(arrival, sent_at, now):
-            change_id = _send_again(ports, plan, transition, step, f"{change_id} is {arrival.value}", sent_at)
+            what = f"{change_id} is {arrival.value}"
+            change_id = _send_again(ports, plan, transition, step, before, what, sent_at)
             sent_at = ports.clock.now()
         elif deadline.remaining_s() < pause:
             return _not_yet(arrival)
@@ -251,26 +316,34 @@ def _not_yet(arrival: Arrival | RemoteFailure) -> bool:
 
 
 def _send_again(
-    ports: Ports, plan: Plan, transition: Transition, step: Step, what: str, sent_at: datetime
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    before: ZoneSnapshot,
+    what: str,
+    sent_at: datetime,
 ) -> str:
     """Submit what is there already, so that it is on its way once more; return the new change's id."""
     waited_s = (ports.clock.now() - sent_at).total_seconds()
     words = stranded_words(plan, transition, step, waited_s, f"change {what}")
-    return _send(ports, plan, transition, step, _reassert(plan, transition, step), words=words)
+    return _send(ports, plan, transition, step, _reassert(plan, transition, step, before), words=words)
 
 
-def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, deadline: Deadline) -> bool:
+def _confirm(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot, deadline: Deadline
+) -> bool:
     """Finish the step if the zone reads back as switched, and no name server of it answers otherwise."""
     found = read_zone(ports, plan, step.subject)
     role, share = aim(plan, transition)
-    if not is_switched(found, plan, step.subject, transition.epoch, role, share):
-        right = switched(plan, step.subject, transition.epoch, role, share)
+    if not is_switched(found, plan, step.subject, transition.epoch, role, share, before):
+        right = switched(plan, step.subject, transition.epoch, role, share, before)
         raise FenceRefused(
             f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
         )
     said = ask_name_servers(ports, plan, transition, step, deadline)
     if said.served is Served.WRONG:
-        _answers_are_wrong(ports, plan, transition, step, said.what)
+        _answers_are_wrong(ports, plan, transition, step, before, said.what)
         return False
     unchecked = said.served is Served.SILENT
     detail = f"name servers not checked: {said.what}" if unchecked else said.what
@@ -290,7 +363,9 @@ def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, deadl
     return True
 
 
-def _answers_are_wrong(ports: Ports, plan: Plan, transition: Transition, step: Step, what: str) -> None:
+def _answers_are_wrong(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot, what: str
+) -> None:
     """Tell of name servers that answer otherwise, and submit the change again, once their time is over."""
     state = ports.store.load_state(plan.name)
     newest = state.transition.step(step.key) if state and state.transition else None
@@ -299,7 +374,7 @@ def _answers_are_wrong(ports: Ports, plan: Plan, transition: Transition, step: S
     if is_to_be_told(sent_at, now):
         tell(ports, plan, *wrong_words(plan, transition, step, what))
     if is_stranded(Arrival.PENDING, sent_at, now):
-        _send(ports, plan, transition, step, _reassert(plan, transition, step))
+        _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
 
 
 def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:

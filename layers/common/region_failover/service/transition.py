@@ -32,7 +32,8 @@ from region_failover.domain.state import (
     Transition,
 )
 from region_failover.domain.verdict import Health
-from region_failover.domain.zone import ZoneSnapshot
+from region_failover.domain.zone import ZoneSnapshot, snapshot_from_json
+from region_failover.domain.zone_return import to_put_back
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation
 from region_failover.service.parameters import switch_parameter
@@ -40,7 +41,7 @@ from region_failover.service.record import Deadline, change, send, tell
 from region_failover.service.switches import (
     finish,
     may_still_act,
-    obstacle,
+    obstacle_to,
     read_zone,
     request_linode,
     start,
@@ -190,7 +191,7 @@ def try_complete(ports: Ports, plan: Plan, epoch: int) -> bool:
 
     def successor(state: PlanState) -> tuple[PlanState, Transition] | None:
         now = ports.clock.now()
-        found = complete(state, epoch, plan.policy.cooldown, now)
+        found = complete(state, epoch, plan.policy.cooldown, now, _to_put_back(plan, state))
         if found is None:
             return None
         steady, ended = found
@@ -203,6 +204,20 @@ def try_complete(ports: Ports, plan: Plan, epoch: int) -> bool:
     ports.meter.log("completed", plan=plan.name, epoch=epoch)
     send(ports, plan.name, sent)
     return True
+
+
+def _to_put_back(plan: Plan, state: PlanState) -> dict[str, str]:
+    """Return by zone what a whole move to the standby has changed there for longer than it lasts."""
+    moved = state.transition
+    if moved is None or moved.share is not None or moved.target != plan.regions.standby:
+        return {}
+    zones = plan.zones()
+    found = {
+        step.subject: to_put_back(zones[step.subject], snapshot_from_json(step.before))
+        for step in moved.steps
+        if step.kind is StepKind.ROUTE53 and step.before and step.subject in zones
+    }
+    return {zone: text for zone, text in found.items() if text}
 
 
 def _completion_text(plan: Plan, ended: Transition, steady: PlanState) -> tuple[str, str]:
@@ -267,7 +282,7 @@ def survey_missing(ports: Ports, plan: Plan, transition: Transition) -> dict[str
     return {
         zone: found
         for zone, found in survey(ports, plan).items()
-        if zone in missing and obstacle(plan, transition.epoch, {zone: found}) is None
+        if zone in missing and obstacle_to(plan, transition, {zone: found}) is None
     }
 
 
