@@ -110,8 +110,8 @@ class World:
         self._start_applications()
         swallowed = (self.proxy.port, self.port, self.legacy_port, self.linode.port)
         self._run(BlackHole(layout.NOWHERE, swallowed))
-        self._deploy()
         self._start_dns()
+        self._deploy()
         self._start_relay()
         self.began, self.zones_at_first = time.time(), {self.zone_id: self.record_sets()}
 
@@ -249,6 +249,7 @@ class World:
                 "SsmParameterNames": layout.PARAMETER,
                 "LinodeTokenSecretArn": self.secret_arn,
                 "LinodeApiUrl": self.linode.base_url,
+                "NameServers": "{}:{}".format(*self.dns.address),
                 "ProbeTracing": "Active",  # a call's invocation is known by its trace (exchanges.py)
             },
             log=self.folder / "sam-deploy-control.log",
