@@ -14,6 +14,7 @@ from typing import Any
 from region_failover.domain.approval import Approval
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
+from region_failover.domain.packing import packed, unpacked
 from region_failover.domain.state import (
     Answer,
     Direction,
@@ -34,7 +35,10 @@ from region_failover.domain.window import Opening
 
 def dump(record: Any) -> str:
     """Return any of the records (a dataclass) as JSON text."""
-    return json.dumps(flat(record), default=_plain, sort_keys=True)
+    found = flat(record)
+    if isinstance(record, PlanState):
+        found["was"] = {zone: packed(text) for zone, text in record.was.items()}
+    return json.dumps(found, default=_plain, sort_keys=True)
 
 
 def flat(record: Any) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def load_state(text: str) -> PlanState:
             "proposal": _proposal(found.get("proposal")),
             "unreplicated": _unreplicated(found.get("unreplicated")),
             "share_since": _time(found.get("share_since")),
+            "was": {zone: unpacked(text) for zone, text in found.get("was", {}).items()},
         }
     )
 
@@ -120,6 +125,8 @@ def load_situation(found: Mapping[str, Any]) -> Situation:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime | time):
         return value.isoformat()
+    if isinstance(value, Step):
+        return {**flat(value), "before": packed(value.before)}
     if is_dataclass(value):
         return flat(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
@@ -167,6 +174,7 @@ def _step(found: dict[str, Any]) -> Step:
             **times,
             "kind": StepKind(found["kind"]),
             "status": StepStatus(found["status"]),
+            "before": unpacked(found["before"]),
         }
     )
 
