@@ -28,6 +28,7 @@ from drill.scenarios import (
     standby_sick,
     state_table_down,
     stepwise_failback,
+    stranded_change,
     two_vantage_points,
     window,
     worker_frozen,
@@ -82,6 +83,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "route53-down": Scenario(
         route53_down.run, "Route 53 refuses changes: the transition stays open, and ticks finish it"
+    ),
+    "stranded-change": Scenario(
+        stranded_change.run,
+        "Route 53 accepts the change, and it stays PENDING: submitted again, told once, finished",
+        stranded_change.policy,
     ),
     "linode-down": Scenario(
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"

@@ -79,3 +79,9 @@ def test_its_time_counts_from_the_newest_change() -> None:
 )
 def test_only_what_passes_by_itself_is_asked_again(symptom: Symptom, passing: bool) -> None:
     assert is_passing(symptom) is passing
+
+
+def test_a_plan_may_say_after_which_time() -> None:
+    late = timedelta(seconds=30)
+    assert is_stranded(Arrival.PENDING, NOON, NOON + late + SECOND, late)
+    assert not is_stranded(Arrival.PENDING, NOON, NOON + late, late)

@@ -71,7 +71,8 @@ class Policy:
     none = all at once; `failback_step_for`: how long each must have gone well before the next;
     `failback_windows`: when a failback may begin without a human's own word, none = at any time;
     `failback_blackouts`: when it may not, whatever the windows say;
-    `check_answers`: a zone's step is done when its own name servers, too, answer as switched.
+    `check_answers`: a zone's step is done when its own name servers, too, answer as switched;
+    `stranded_after`: a change that Route 53 has not brought everywhere by then is submitted again.
     """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
@@ -88,6 +89,7 @@ class Policy:
     failback_windows: tuple[Weekly, ...] = ()
     failback_blackouts: tuple[Span, ...] = ()
     check_answers: bool = True
+    stranded_after: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

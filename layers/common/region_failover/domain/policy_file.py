@@ -48,6 +48,7 @@ def read_policy(table: Table) -> Policy:
         "failback_window",
         "failback_blackout",
         "check_answers",
+        "stranded_after",
     )
     default = Policy()
     return Policy(
@@ -65,6 +66,7 @@ def read_policy(table: Table) -> Policy:
         failback_windows=table.tables("failback_window", _weekly),
         failback_blackouts=table.tables("failback_blackout", _blackout),
         check_answers=table.truth("check_answers", default.check_answers),
+        stranded_after=table.duration("stranded_after", default.stranded_after, MINUTE / 2, 60 * MINUTE),
     )
 
 

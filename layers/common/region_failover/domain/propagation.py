@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from region_failover.domain.plan import Policy
 from region_failover.domain.state import Step, is_recent
 from region_failover.domain.symptom import TRANSPORT, Kind, Symptom
 
@@ -22,8 +23,8 @@ class Arrival(StrEnum):
     LOST = "lost"
 
 
-# Five times what a change generally takes.
-STRANDED_AFTER = timedelta(minutes=5)
+# Unless a plan says otherwise: five times what a change generally takes.
+STRANDED_AFTER = Policy().stranded_after
 
 # A change that was accepted just now may not be known everywhere in the control plane yet.
 LOST_AFTER = timedelta(seconds=30)
@@ -59,7 +60,9 @@ def sent_last(step: Step) -> datetime | None:
     return (step.resent_at or step.sent_at) if step.change_id else None
 
 
-def is_stranded(arrival: Arrival, sent_at: datetime, now: datetime) -> bool:
+def is_stranded(
+    arrival: Arrival, sent_at: datetime, now: datetime, after: timedelta = STRANDED_AFTER
+) -> bool:
     """Return whether a change that was accepted then has to be submitted again.
 
     A time that no clock can have written is not believed: submitting again changes nothing, waiting for ever
@@ -67,4 +70,4 @@ def is_stranded(arrival: Arrival, sent_at: datetime, now: datetime) -> bool:
     """
     if arrival is Arrival.INSYNC:
         return False
-    return not is_recent(sent_at, now, LOST_AFTER if arrival is Arrival.LOST else STRANDED_AFTER)
+    return not is_recent(sent_at, now, LOST_AFTER if arrival is Arrival.LOST else after)

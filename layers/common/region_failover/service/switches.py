@@ -296,7 +296,8 @@ def _wait_insync(
     looks = 0
     while (arrival := look(ports, change_id)) is not Arrival.INSYNC:
         now, pause = ports.clock.now(), pause_s(looks, zones_of(transition))
-        if isinstance(arrival, Arrival) and is_stranded(arrival, sent_at, now):
+        late = plan.policy.stranded_after
+        if isinstance(arrival, Arrival) and is_stranded(arrival, sent_at, now, late):
             what = f"{change_id} is {arrival.value}"
             change_id = _send_again(ports, plan, transition, step, before, what, sent_at)
             sent_at = ports.clock.now()
@@ -373,7 +374,7 @@ def _answers_are_wrong(
     ports.meter.log("name servers answer otherwise", plan=plan.name, zone=step.subject, what=what)
     if is_to_be_told(sent_at, now):
         tell(ports, plan, *wrong_words(plan, transition, step, what))
-    if is_stranded(Arrival.PENDING, sent_at, now):
+    if is_stranded(Arrival.PENDING, sent_at, now, plan.policy.stranded_after):
         _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
 
 
