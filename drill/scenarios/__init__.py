@@ -15,6 +15,7 @@ from drill.scenarios import (
     flapping,
     gray_writes,
     linode_down,
+    many_records,
     no_alarms,
     observer_cut_off,
     observer_denied,
@@ -88,6 +89,11 @@ SCENARIOS: dict[str, Scenario] = {
         stranded_change.run,
         "Route 53 accepts the change, and it stays PENDING: submitted again, told once, finished",
         stranded_change.policy,
+    ),
+    "many-records": Scenario(
+        many_records.run,
+        "a thousand records in three zones: three batches each way, within seconds",
+        many_records.policy,
     ),
     "linode-down": Scenario(
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"
