@@ -118,6 +118,16 @@ def test_name_servers_out_of_our_reach_hold_it_for_a_while_only_and_that_is_said
     assert len(world.notifier.about(UNCHECKED)) == 1
 
 
+def test_where_there_is_no_time_to_hear_of_them_the_next_tick_asks(world: World) -> None:
+    world.names.silent = set(SERVERS)
+    moved(world, seconds=10)
+    assert (world.step(ZONE_STEP).status, world.notifier.about(UNCHECKED)) == (StepStatus.DOING, [])
+    world.names.silent.clear()
+    world.clock.advance(30)
+    world.tick()
+    assert detail(world) == "INSYNC and read back; 4 of 4 name servers answer so"
+
+
 def test_a_silent_server_is_asked_one_question_a_round(world: World) -> None:
     world.names.silent = {SERVERS[0]}
     moved(world)

@@ -221,3 +221,18 @@ def test_many_zones_are_looked_after_at_half_of_the_accounts_rate() -> None:
     first_zone = (world.clock.now() - began).total_seconds()
     assert first_zone >= 50
     assert looks / 60 <= 1 + 60 / 12  # at most one look of each zone in 12 s
+
+
+def test_what_reads_back_differently_is_said_without_the_rest_of_the_zone() -> None:
+    one = PLAN.route53_records[0]
+    records = tuple(replace(one, name=f"r{number:03d}.example.com") for number in range(400))
+    world = World(replace(PLAN, route53_records=records))
+    world.tick()
+    world.outage()
+    edited = RecordSet("r007.example.com", "A", 60, ("203.0.113.99",))
+    world.faults.after("zones.is_insync", lambda: world.zones.put(ZONE, edited))
+    world.failover()
+    detail = world.step(ZONE_STEP).detail
+    assert "r007.example.com" in detail
+    assert "r008.example.com" not in detail
+    assert len(detail) < 1600

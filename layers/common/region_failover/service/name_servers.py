@@ -30,10 +30,10 @@ UNWANTED = Finding(Served.RIGHT, "name servers are not asked: policy.check_answe
 
 def ask_name_servers(
     ports: Ports, plan: Plan, transition: Transition, step: Step, deadline: Deadline
-) -> Finding:
+) -> Finding | None:
     """Return what the zone's name servers say in the end: at once if it is right, else they are asked again.
 
-    SILENT only after SILENT_FOR; WRONG at the deadline.
+    WRONG at the deadline; SILENT only after SILENT_FOR: None where there is no time for it, a tick has more.
     """
     if not plan.policy.check_answers:
         return UNWANTED
@@ -49,7 +49,7 @@ def ask_name_servers(
         if found.served is Served.RIGHT or (found.served is Served.SILENT and waited >= SILENT_FOR):
             return found
         if deadline.remaining_s() < ASK_AGAIN_S:
-            return found
+            return found if found.served is Served.WRONG else None
         ports.clock.sleep(ASK_AGAIN_S)
 
 

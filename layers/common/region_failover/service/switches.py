@@ -13,6 +13,7 @@ from region_failover.domain.journal import (
     mark_sent,
     may_act,
     retake_snapshot,
+    shortened,
     start_steps,
 )
 from region_failover.domain.plan import Plan, Role
@@ -339,10 +340,10 @@ def _confirm(
     role, share = aim(plan, transition)
     if not is_switched(found, plan, step.subject, transition.epoch, role, share, before):
         right = switched(plan, step.subject, transition.epoch, role, share, before)
-        raise FenceRefused(
-            f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
-        )
+        raise FenceRefused(f"after INSYNC the zone reads back differently: {_difference(found, right)}")
     said = ask_name_servers(ports, plan, transition, step, deadline)
+    if said is None:
+        return False
     if said.served is Served.WRONG:
         _answers_are_wrong(ports, plan, transition, step, before, said.what)
         return False
@@ -362,6 +363,16 @@ def _confirm(
         lambda _: unchecked_words(plan, step, said.what) if unchecked else None,
     )
     return True
+
+
+def _difference(found: ZoneSnapshot, right: ZoneSnapshot) -> str:
+    """Return what differs, cut to what the record has room for: a zone may have hundreds of records."""
+    odd = set(found.records) ^ set(right.records)
+    there, wanted = (
+        ZoneSnapshot(zone.fence, tuple(each for each in zone.records if each in odd)).to_json()
+        for zone in (found, right)
+    )
+    return f"{shortened(there, 700)}; expected: {shortened(wanted, 700)}"
 
 
 def _answers_are_wrong(
