@@ -40,6 +40,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # the answer comes after delay_s
     DROP_REPLY = "drop-reply"  # done, and the answer lost
     DENY = "deny"  # the caller may not
+    STRAND = "strand"  # Route 53 says of every change that it is still under way
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,8 @@ def judge(world: World, file: Path) -> Check:
 def record(world: World) -> list[Entry]:
     """Return the rehearsal's history: the plan, what the functions did, and what there is now."""
     exchanges = world.exchanges.all()
-    fences = {world.zone_id: world.fence_name}
     first = first_entry(
-        plan_text(world.plan_values()), world.began, world.zones_at_first, fences, layout.LINODE_TOKEN
+        plan_text(world.plan_values()), world.began, world.zones_at_first, world.fences, layout.LINODE_TOKEN
     )
     connections = read_connections(world.emulator.connections.read_text())
     setting = _setting(world, first, exchanges)
@@ -101,7 +100,7 @@ def _rest(world: World, number: int, at: float) -> Entry:
         "kind": "rest",
         "state": state,
         "health": health,
-        "zones": {world.zone_id: world.record_sets()},
+        "zones": world.zones_now(),
         "parameters": parameters,
         "linode": linode,
         "history": [json.dumps(transition) for transition in world.transitions()],

@@ -40,6 +40,11 @@ def failing_route53() -> Fault:
     return Fault(FaultKind.ERROR, service="route53", status=503)
 
 
+def stranded_changes() -> Fault:
+    """Return Route 53 accepting changes that never become INSYNC."""
+    return Fault(FaultKind.STRAND, service="route53", operation="GET */change/*")
+
+
 def failing(region: str, tables: tuple[str, ...]) -> tuple[Fault, ...]:
     """Return a Region's tables and applications failing, its control plane and all else being well."""
     return (*failing_tables(region, tables), *failing_applications(region))

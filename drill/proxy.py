@@ -212,6 +212,7 @@ class _ProxyHandler(FaultyHandler):
     owner: FaultProxy
     _upstream: http.client.HTTPConnection | None = None
     _idle_since = 0.0
+    _stranded = False
 
     def serve(self) -> None:
         """Break the request as the fault table says, else forward it."""
@@ -234,6 +235,7 @@ class _ProxyHandler(FaultyHandler):
             self.answer(status, text, headers)
         else:
             keep_reply = fault is None or fault.kind is not FaultKind.DROP_REPLY
+            self._stranded = fault is not None and fault.kind is FaultKind.STRAND
             self._forward(call, body, keep_reply, exchange)
 
     def _forward(self, call: Call, body: bytes, keep_reply: bool, exchange: Exchange | None) -> None:
@@ -266,6 +268,8 @@ class _ProxyHandler(FaultyHandler):
     ) -> None:
         """Note what was answered, and pass it on: at once, when it is released, or not at all."""
         text = reply.read()
+        if self._stranded:
+            text = text.replace(b"<Status>INSYNC<", b"<Status>PENDING<")
         self.note_done(exchange, reply.status, text)
         if hold is not None:
             hold.answered(reply.status, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from drill import wire
 from drill.exchanges import CHANGE_RECORDS, Exchange, RecordChange, changes_in
 from drill.scribe import Connection, Entry, Scribe, symptom
+from region_failover.domain.zone_pages import in_order, settled
 
 READ_RECORDS = "GET */hostedzone/*/rrset"
 REFUSED_CONDITION = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
@@ -166,15 +168,29 @@ def _health(scribe: Scribe, exchange: Exchange) -> None:
 # Route 53.
 
 
-class _ZoneReads:
-    """A zone is read page by page, the fence last: together they are one call of the port.
+@dataclass(slots=True)
+class _ZoneRead:
+    """A read of a zone under way: its call's number, the names not settled yet, and what was found."""
 
-    Where the first name is asked for again, a read that failed has begun anew.
+    number: int
+    left: list[str]
+    found: list[RecordChange] = field(default_factory=list)
+
+
+class _ZoneReads:
+    """A zone is read page by page until nothing of it is open: together the pages are one call of the port.
+
+    Where the first name is asked for again, a read that failed has begun anew. What a page settles is what
+    the product itself takes it to settle (`domain/zone_pages.py`).
     """
 
     def __init__(self, scribe: Scribe) -> None:
         self._scribe = scribe
-        self._open: dict[str, tuple[int, str, list[RecordChange]]] = {}
+        self._open: dict[tuple[str, str], _ZoneRead] = {}
+        self._planned: dict[str, set[tuple[str, str]]] = {}
+        for record in scribe.setting.plan["route53"]:
+            key = (record["name"].rstrip(".").lower(), record["type"])
+            self._planned.setdefault(record["zone_id"], set()).add(key)
 
     def translate(self, exchanges: Iterable[Exchange]) -> None:
         """Translate every read."""
@@ -183,24 +199,31 @@ class _ZoneReads:
                 self._read(exchange)
 
     def _read(self, exchange: Exchange) -> None:
-        asked, worker = wire.query(exchange), self._scribe.who.trace(exchange)
-        name = asked["name"].rstrip(".").lower()
-        if worker not in self._open or self._open[worker][1] == name:
-            number = self._scribe.call(exchange, "zones.read", zone_id=self._scribe.setting.zone_id)
-            self._open[worker] = number, name, []
-        number, _, found = self._open[worker]
+        zone, worker = wire.path(exchange)[2], self._scribe.who.trace(exchange)
+        name = wire.query(exchange)["name"].rstrip(".").lower()
+        wanted = in_order([name for name, _ in self._planned[zone]] + [self._fence(zone)])
+        if (worker, zone) not in self._open or name == wanted[0]:
+            number = self._scribe.call(exchange, "zones.read", zone_id=zone)
+            self._open[worker, zone] = _ZoneRead(number, wanted)
+        read = self._open[worker, zone]
         if exchange.status != 200:
             return
-        found += wire.record_sets(exchange)
-        if name != self._scribe.setting.fence:
-            return
-        planned = {(r["name"].rstrip(".").lower(), r["type"]) for r in self._scribe.setting.plan["route53"]}
-        marks = [r for r in wire.record_sets(exchange) if (r.name, r.type) == (name, "TXT")]
-        fences = [list(record.values) for record in marks]
-        records = [_record_set(r) for r in dict.fromkeys(found) if (r.name, r.type) in planned]
-        result = {"fence": fences[0] if fences else None, "records": records}
-        self._scribe.reply(exchange, number, "zones.read", result)
-        del self._open[worker]
+        sets, following = wire.record_sets(exchange), wire.next_name(exchange)
+        done = settled(read.left, [record.name for record in sets], following)
+        read.found += [record for record in sets if record.name in done]
+        read.left = [name for name in read.left if name not in done]
+        if not read.left:
+            self._scribe.reply(exchange, read.number, "zones.read", self._result(zone, read))
+            del self._open[worker, zone]
+
+    def _fence(self, zone: str) -> str:
+        return str(self._scribe.setting.plan["fences"][zone])
+
+    def _result(self, zone: str, read: _ZoneRead) -> Entry:
+        mark = (self._fence(zone), "TXT")
+        fences = [list(record.values) for record in read.found if (record.name, record.type) == mark]
+        records = [_record_set(r) for r in read.found if (r.name, r.type) in self._planned[zone]]
+        return {"fence": fences[0] if fences else None, "records": records}
 
 
 def _submit(scribe: Scribe, exchange: Exchange) -> None:

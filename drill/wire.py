@@ -72,6 +72,14 @@ def record_sets(exchange: Exchange) -> list[RecordChange]:
     ]
 
 
+def next_name(exchange: Exchange) -> str:
+    """Return the name with which the next page of ListResourceRecordSets begins, '' where there is none."""
+    root = ElementTree.fromstring(exchange.reply)
+    if _find(root, "IsTruncated") != "true":
+        return ""
+    return _find(root, "NextRecordName").rstrip(".").lower()
+
+
 def change_info(exchange: Exchange) -> tuple[str, str]:
     """Return id and status of the change in a reply of Route 53."""
     root = ElementTree.fromstring(exchange.reply)

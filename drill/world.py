@@ -37,6 +37,7 @@ from drill.gaps import ACCOUNT, Relay, add_replica, allow_get_change, allow_publ
 from drill.health_checks import HealthCheckers
 from drill.journal import Journal
 from drill.linode_api import LinodeApi
+from drill.lots import make_lots, plan_tables
 from drill.names import ELSEWHERE, application_name, dynamodb_name
 from drill.phases import spoken_service
 from drill.proxy import FaultProxy
@@ -58,6 +59,7 @@ USUAL_POLICY = {
     "record_name": layout.API_NAME,
     "more_switches": "",
     "follows": "",  # 'alarm' or 'object': the application's name is a failover pair, whose check follows it
+    "lots": "",
 }
 # The product's own defaults, for scenarios about its real times.
 REAL_TIMES = {"every": "15s", "quick_every": "5s", "timeout": "2s", "confirm_for": "60s"}
@@ -124,13 +126,14 @@ class World:
         self._run(self.linode)
         self.journal.note("embedded AWS and Linode's stand-in are up")
         self.zone_id = self._make_world()
+        self.lots = make_lots(self.aws("route53"), self.zone_id, self.policy["lots"])
         self._start_applications()
         swallowed = (self.proxy.port, self.port, self.legacy_port, self.linode.port)
         self._run(BlackHole(layout.NOWHERE, swallowed))
         self._start_dns()
         self._deploy()
         self._start_relay()
-        self.began, self.zones_at_first = time.time(), {self.zone_id: self.record_sets()}
+        self.began, self.zones_at_first = time.time(), self.zones_now()
 
     def _run(self, part: Any) -> None:
         part.start()
@@ -222,6 +225,7 @@ class World:
         )
         return {
             **self.policy,
+            "more_record": f"{self.policy['more_record']}\n{plan_tables(self.lots)}",
             "more_checks": more_checks,
             "primary": layout.PRIMARY,
             "standby": layout.STANDBY,
@@ -272,7 +276,7 @@ class World:
                 "PrimaryRegion": layout.PRIMARY,
                 "StandbyRegion": layout.STANDBY,
                 "TableNames": layout.TABLE,
-                "HostedZoneIds": self.zone_id,
+                "HostedZoneIds": ",".join(self.fences),
                 "SsmParameterNames": layout.PARAMETER,
                 "LinodeTokenSecretArn": self.secret_arn,
                 "LinodeApiUrl": self.linode.base_url,
@@ -403,9 +407,16 @@ class World:
     def _start_dns(self) -> None:
         self.checkers = HealthCheckers(*health_of(self.emulator, self.faults))
         self._run(self.checkers)
-        zone = Route53Zone(self.aws("route53"), self.zone_id, is_healthy=self.checkers.is_healthy)
-        self._run(zone)
-        self._sources += [zone, LinodeDomain(self.linode, layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)]
+        healthy = self.checkers.is_healthy
+        interval_s = 2.0 if self.lots else 0.3  # reading a thousand records is work for the emulator
+        zones = [
+            Route53Zone(self.aws("route53"), zone_id, interval_s, is_healthy=healthy)
+            for zone_id in self.fences
+        ]
+        for zone in zones:
+            self._run(zone)
+        domain = LinodeDomain(self.linode, layout.LINODE_DOMAIN_ID, layout.LINODE_DOMAIN)
+        self._sources += [*zones, domain]
 
     def _start_relay(self) -> None:
         groups = tuple(f"/aws/lambda/{self.stack.function(name)}" for name in FUNCTIONS)
@@ -529,9 +540,24 @@ class World:
         found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
         return {r["SetIdentifier"]: r["Weight"] for r in found["ResourceRecordSets"] if "SetIdentifier" in r}
 
-    def record_sets(self) -> list[dict[str, Any]]:
-        """Return the zone's record sets: name, type, ttl, values, of weighted ones identifier and weight."""
-        found = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id)
+    @property
+    def fences(self) -> dict[str, str]:
+        """Return the name of the plan's fence in each of its zones."""
+        further = {lot.zone_id: lot.fence for lot in self.lots}
+        return {**further, self.zone_id: layout.FENCE_NAME}
+
+    def zones_now(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the record sets of each of the plan's zones."""
+        return {zone_id: self.record_sets(zone_id) for zone_id in self.fences}
+
+    def record_sets(self, zone_id: str = "") -> list[dict[str, Any]]:
+        """Return a zone's record sets: name, type, ttl, values, of weighted ones identifier and weight."""
+        pages = self.aws("route53").get_paginator("list_resource_record_sets")
+        sets = [
+            r
+            for page in pages.paginate(HostedZoneId=zone_id or self.zone_id)
+            for r in page["ResourceRecordSets"]
+        ]
         return [
             {
                 "name": r["Name"].rstrip("."),
@@ -540,7 +566,7 @@ class World:
                 "values": [v["Value"] for v in r["ResourceRecords"]],
                 **({"identifier": r["SetIdentifier"], "weight": r["Weight"]} if "SetIdentifier" in r else {}),
             }
-            for r in found["ResourceRecordSets"]
+            for r in sets
             if r["Type"] in {"A", "TXT"} and "Failover" not in r
         ]
 

@@ -39,6 +39,7 @@ endpoints.get {url, status}                        zones.read {zone_id} -> {fenc
 zones.submit {zone_id, changes: [{action, name, type, ttl, values}], comment} -> change id
                                                    (a weighted record set also has identifier and weight)
 zones.is_insync {change_id} -> bool                parameters.read {region, name} -> text or null
+zones.name_servers {zone_id} -> [host]             names.ask {servers, name, type} -> [values]
 parameters.write {region, name, value}             linode.find {domain_id, name, type} ->
                                                    [{id, target, ttl_sec}]
 linode.records_in {domain_id} -> [{id, name, type, target, ttl_sec}]: it finds each of the plan's records
@@ -67,7 +68,7 @@ from region_failover.ports import Ports
 
 Entry = dict[str, Any]
 
-PORTS = ("store", "tables", "endpoints", "zones", "parameters", "linode", "events", "notifier")
+PORTS = ("store", "tables", "endpoints", "zones", "parameters", "linode", "names", "events", "notifier")
 
 
 class History:
@@ -200,6 +201,8 @@ _DATA: dict[str, Callable[..., Entry]] = {
         "comment": comment,
     },
     "zones.is_insync": lambda change_id: {"change_id": change_id},
+    "zones.name_servers": lambda zone_id: {"zone_id": zone_id},
+    "names.ask": lambda servers, name, kind: {"servers": list(servers), "name": name, "type": kind},
     "parameters.read": lambda region, name: {"region": region, "name": name},
     "parameters.write": lambda region, name, value: {"region": region, "name": name, "value": value},
     "linode.domain_name": lambda domain_id, within: {"domain_id": domain_id},

@@ -347,6 +347,9 @@ class FakeEndpoints:
         self.faults.around("endpoints.get", effect)
 
 
+SERVERS = tuple(f"ns-{number}.awsdns-{number:02d}.example" for number in range(1, 5))
+
+
 def zone_key(record: RecordSet) -> tuple[str, str]:
     """Return where a fake zone keeps a record set: weighted ones by their identifier, too."""
     return canonical(record.name), f"{record.type} {record.identifier}".strip()
@@ -388,6 +391,7 @@ class FakeZones:
         self.refused: list[tuple[Change, ...]] = []
         self.pending_polls = 0
         self.sends_twice = False
+        self.private: set[str] = set()
         self._polls_left: dict[str, int] = {}
 
     def put(self, zone_id: str, *records: RecordSet) -> None:
@@ -455,6 +459,8 @@ class FakeZones:
 
     def is_insync(self, change_id: str) -> bool:
         def effect() -> bool:
+            if not change_id:
+                raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id"))
             if change_id not in self._polls_left:
                 raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
             left = self._polls_left[change_id]
@@ -462,6 +468,22 @@ class FakeZones:
             return left == 0
 
         return self.faults.around("zones.is_insync", effect)
+
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        def effect() -> tuple[str, ...]:
+            self._zone(zone_id)
+            return () if zone_id in self.private else SERVERS
+
+        return self.faults.around("zones.name_servers", effect)
+
+    def served(self, name: str, kind: str) -> tuple[str, ...]:
+        """Return what the zones' name servers answer: of weighted sets the heaviest."""
+        for zone in self.zones.values():
+            sets = [r for r in zone.values() if (r.name, r.type) == (canonical(name), kind) and r.weight != 0]
+            if sets:
+                found = max(sets, key=lambda record: (record.weight or 0, record.identifier))
+                return tuple(sorted(value.strip('"') for value in found.values))
+        return ()
 
     def _zone(self, zone_id: str) -> dict[tuple[str, str], RecordSet]:
         if zone_id not in self.zones:
@@ -631,12 +653,13 @@ class FakeLinode:
 
 
 class FakeNameServers:
-    """Name servers: all of them answer what Linode and `values` hold; those that lag what they last said."""
+    """Name servers: all say what Linode, `values` and `served` hold; those that lag what they last said."""
 
     def __init__(self, faults: Faults | None = None, linode: FakeLinode | None = None) -> None:
         self.faults = faults or Faults()
         self.linode = linode or FakeLinode()
         self.values: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.served: Callable[[str, str], tuple[str, ...]] = lambda name, kind: ()
         self.lagging: dict[
             str, dict[tuple[str, str], tuple[str, ...]]
         ] = {}  # by server, what each still says
@@ -668,7 +691,7 @@ class FakeNameServers:
             if (fqdn(record.name, self.linode.names.get(domain_id, "legacy.example")), record.type)
             == (name, kind)
         ]
-        return (*self.values.get((name, kind), ()), *at_linode)
+        return (*self.values.get((name, kind), ()), *self.served(name, kind), *at_linode)
 
 
 class FakeReports:
@@ -781,6 +804,7 @@ class World:
         self.linode = FakeLinode(self.faults)
         self.linode.clock = self.clock
         self.names = FakeNameServers(self.faults, self.linode)
+        self.names.served = self.zones.served
         self.reports = FakeReports(self.faults)
         self.events = FakeEvents(self.faults)
         self.notifier = FakeNotifier(self.faults)

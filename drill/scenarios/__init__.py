@@ -19,6 +19,7 @@ from drill.scenarios import (
     half_applied_linode,
     linode_down,
     linode_rate_limited,
+    many_records,
     no_alarms,
     observer_cut_off,
     observer_denied,
@@ -33,6 +34,7 @@ from drill.scenarios import (
     standby_sick,
     state_table_down,
     stepwise_failback,
+    stranded_change,
     two_vantage_points,
     window,
     worker_frozen,
@@ -92,6 +94,16 @@ SCENARIOS: dict[str, Scenario] = {
         route53_down_data_plane.run,
         "Route 53's control plane refuses: the data plane moves the traffic all the same, records follow",
         route53_down_data_plane.policy,
+    ),
+    "stranded-change": Scenario(
+        stranded_change.run,
+        "Route 53 accepts the change, and it stays PENDING: submitted again, told once, finished",
+        stranded_change.policy,
+    ),
+    "many-records": Scenario(
+        many_records.run,
+        "a thousand records in three zones: three batches each way, within seconds",
+        many_records.policy,
     ),
     "linode-down": Scenario(
         linode_down.run, "Linode throttles, fails, takes half: Route 53 is in time, ticks finish the rest"

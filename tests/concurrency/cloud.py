@@ -40,6 +40,7 @@ name = "{name}"
 primary = "us-east-1"
 standby = "us-west-2"
 [policy]
+check_answers = false
 failback = "manual"
 [sampling]
 timeout = "10s"

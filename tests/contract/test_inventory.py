@@ -195,6 +195,7 @@ def test_what_a_plan_needs_is_asked_of_the_roles_that_do_it() -> None:
     assert wanted["linode_dns"] == [("secretsmanager:GetSecretValue", SECRET)]
     assert set(wanted["failover"]) >= {
         ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"),
+        ("route53:GetHostedZone", "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"),
         ("ssm:PutParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/orders/active-region"),
         ("ssm:PutParameter", "arn:aws:ssm:us-west-2:123456789012:parameter/orders/active-region"),
         ("dynamodb:PutItem", "arn:aws:dynamodb:us-west-2:123456789012:table/state"),

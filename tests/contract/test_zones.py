@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from region_failover.adapters.clients import ROUTE53_CHANGE
 from region_failover.adapters.record_sets import read_set, write_set
-from region_failover.adapters.route53 import TRIED_WITHIN, TRIES
+from region_failover.adapters.route53 import TRIED_WITHIN, TRIES, pause_s
 from region_failover.adapters.route53 import Zones as Route53
 from region_failover.domain.errors import FenceRefused, RemoteFailure
 from region_failover.domain.symptom import Kind
@@ -328,6 +328,50 @@ def test_a_refused_batch_is_told_from_every_other_error(
         assert refusal.value.symptom.code == code
 
 
+def test_the_pauses_grow_and_plans_that_are_throttled_together_do_not_come_back_together() -> None:
+    pauses = [pause_s(attempt, "Z1 orders") for attempt in range(1, TRIES)]
+    full = [0.5, 1.0, 2.0, 4.0, 4.0]
+    assert all(whole / 2 <= pause <= whole for pause, whole in zip(pauses, full, strict=True))
+    assert pauses == [pause_s(attempt, "Z1 orders") for attempt in range(1, TRIES)]
+    assert len({pause_s(1, f"Z1 plan {number}") for number in range(20)}) == 20
+
+
+def test_no_pause_ends_after_the_time_in_which_it_may_be_tried() -> None:
+    """Each try takes as long as the client waits: the next pause would end too late."""
+
+    class Slow(FakeClock):
+        def now(self) -> datetime:
+            found = super().now()
+            self.advance(ROUTE53_CHANGE.connect_s + ROUTE53_CHANGE.read_s)
+            return found
+
+    _, stub = stubbed()
+    for _ in range(2):
+        stub.add_client_error("change_resource_record_sets", "ServiceUnavailable", "later", 503)
+    with stub, pytest.raises(RemoteFailure):
+        Route53(stub.client, clock=Slow).submit("Z1", [create(API)], "")
+    stub.assert_no_pending_responses()
+
+
+def test_an_earlier_request_that_is_not_complete_yet_is_waited_for() -> None:
+    zones, stub = stubbed()
+    for _ in range(3):
+        stub.add_client_error("change_resource_record_sets", "PriorRequestNotComplete", "busy", 400)
+    stub.add_response("change_resource_record_sets", ACCEPTED)
+    with stub:
+        assert zones.submit("Z1", [create(API)], "") == "C9"
+
+
+def test_a_batch_tried_again_after_its_reply_was_lost_is_refused_and_that_is_said() -> None:
+    """Whether the zone is ours then is found out by reading its fence: service/switches.py."""
+    zones, stub = stubbed()
+    stub.add_client_error("change_resource_record_sets", "InternalFailure", "lost", 500)
+    stub.add_client_error("change_resource_record_sets", "InvalidChangeBatch", "was not found", 400)
+    with stub, pytest.raises(FenceRefused):
+        zones.submit("Z1", [create(API)], "")
+    stub.assert_no_pending_responses()
+
+
 def test_a_throttled_batch_is_tried_again() -> None:
     zones, stub = stubbed()
     stub.add_client_error("change_resource_record_sets", "Throttling", "Rate exceeded", 400)
@@ -429,3 +473,25 @@ def test_a_weighted_set_beside_a_simple_one_is_refused(zones: Zone) -> None:
     beside = replace(API, identifier="primary", weight=10)
     with pytest.raises(FenceRefused):
         zones.submit(Change(ChangeAction.CREATE, beside))
+
+
+def test_a_zones_own_name_servers_are_those_of_its_delegation_set(zones: Zone) -> None:
+    found = zones.zones.name_servers(zones.id)
+    assert len(found) == len(set(found)) >= 4
+    assert all(name and not name.endswith(".") for name in found)
+
+
+def test_a_private_zone_has_no_name_servers() -> None:
+    with mock_aws():
+        made = client("route53").create_hosted_zone(
+            Name="private.example",
+            CallerReference="private",
+            VPC={"VPCRegion": WEST, "VPCId": "vpc-1"},
+            HostedZoneConfig={"PrivateZone": True},
+        )
+        assert Route53(client("route53")).name_servers(made["HostedZone"]["Id"].rsplit("/", 1)[-1]) == ()
+
+
+def test_the_name_servers_of_a_zone_that_is_not_there_are_a_remote_failure(zones: Zone) -> None:
+    with pytest.raises(RemoteFailure):
+        zones.zones.name_servers("ZNOTTHERE")

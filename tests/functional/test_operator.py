@@ -60,7 +60,7 @@ def test_status_shows_an_open_transition_and_its_steps(world: World) -> None:
     moving: Any = ask(world, "status")["transition"]
     assert (moving["from"], moving["to"], moving["direction"]) == (EAST, WEST, "failover")
     assert moving["steps"]["linode records"] == "pending"
-    assert moving["steps"][f"route53 {ZONE}"] == "done INSYNC and read back"
+    assert moving["steps"][f"route53 {ZONE}"] == ("done INSYNC and read back; 4 of 4 name servers answer so")
 
 
 def test_i17_a_paused_plan_moves_nothing_until_it_is_resumed(world: World) -> None:

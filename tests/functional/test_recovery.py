@@ -203,7 +203,7 @@ def test_a_target_verified_too_long_ago_is_not_pointed_at(world: World) -> None:
 
 
 def test_pending_beyond_the_deadline_leaves_the_transition_open_and_a_tick_finishes(world: World) -> None:
-    world.zones.pending_polls = 60
+    world.zones.pending_polls = 20
     world.failover(seconds=30)
     assert world.state.phase is Phase.MOVING
     assert world.step(ZONE_STEP).status is StepStatus.DOING

@@ -153,6 +153,8 @@ class SimulatedZones(FakeZones):
         return change_id
 
     def is_insync(self, change_id: str) -> bool:
+        if not change_id:
+            raise RemoteFailure(Symptom(Kind.SETTINGS, detail="Invalid length for parameter Id"))
         if change_id not in self.insync_at:
             raise RemoteFailure(Symptom(Kind.API, "NoSuchChange", 404))
         return self.insync_at[change_id] <= self._cloud.scheduler.now
@@ -227,6 +229,8 @@ class Cloud:
         self.zones = SimulatedZones(self)
         self.parameters = FakeParameters(faults)
         self.linode = FakeLinode(faults)
+        self.names = FakeNameServers(faults)
+        self.names.held = self.zones.served
         self.mail: list[tuple[str, str]] = []
         self.bus: Callable[[str, dict[str, Any]], None] = lambda kind, detail: None
         self._urls = {
@@ -400,7 +404,7 @@ class Cloud:
             secrets=FakeSecrets(),
             hooks=FakeHooks(),
             linode=_Port(port, "linode", self.linode),  # type: ignore[arg-type]
-            names=FakeNameServers(linode=self.linode),
+            names=_Port(port, "names", self.names),  # type: ignore[arg-type]
             reports=_Port(port, "reports", FakeReports()),  # type: ignore[arg-type]
             events=_Port(port, "events", _Bus(self)),  # type: ignore[arg-type]
             notifier=_Port(port, "notifier", _Mail(self)),  # type: ignore[arg-type]

@@ -134,6 +134,10 @@ class Zones(Protocol):
         """Return whether a change has reached all authoritative servers."""
         ...
 
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        """Return the names of a zone's own name servers; none for a private zone."""
+        ...
+
 
 class Parameters(Protocol):
     """SSM parameters."""

@@ -177,6 +177,7 @@ class AwsInventory:
         for zone in plan.zones():
             arn = f"arn:{partition}:route53:::hostedzone/{zone}"
             switch += [("route53:ListResourceRecordSets", arn), ("route53:ChangeResourceRecordSets", arn)]
+            switch += [("route53:GetHostedZone", arn)] if plan.policy.check_answers else []
         for parameter in plan.ssm_parameters:
             for region in parameter.regions:
                 arn = f"arn:{partition}:ssm:{region}:{account}:parameter{parameter.name}"

@@ -1,8 +1,4 @@
-"""Record sets on Route 53's wire: which requests find them, how they are read, and written back as they were.
-
-Listing costs a request of the account's few (10/s for all tools together, `FACTS.md` section 3), so a page is
-used for all it holds: a plan of 300 records in one zone takes two or three requests, not 300.
-"""
+"""Record sets on Route 53's wire: how they are found, read, and written back as they were."""
 
 from __future__ import annotations
 
@@ -10,12 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from region_failover.adapters.zone_listing import read_names
 from region_failover.domain.record_set import Alias, RecordSet, canonical, escaped, kept_of
-
-# The most that Route 53 returns at once (API reference, ListResourceRecordSets, MaxItems).
-PAGE = 300
-# So many sets are asked for by name that is still to be found: a name has few, and strangers stand between.
-ROOM = 4
 
 # What is kept of a set and written back as it was. With any further attribute, one that a later version of
 # Route 53 may have, or TrafficPolicyInstanceId, a set could not be made again: it is not simple.
@@ -34,50 +26,9 @@ _KNOWN = KEPT | {"Name", "Type", "TTL", "ResourceRecords", "AliasTarget", "SetId
 
 
 def find_sets(client: Any, zone_id: str, names: Iterable[str]) -> dict[str, list[RecordSet]]:
-    """Return every set of every type of these names, by canonical name; one that is not there has none.
-
-    Nothing rests on the order in which Route 53 sorts: a name is absent only if a page that began at it does
-    not hold it.
-    """
-    left = dict.fromkeys(sorted(set(map(canonical, names)), key=_reversed))
-    found: dict[str, list[RecordSet]] = {}
-    while left:
-        name = next(iter(left))
-        page = client.list_resource_record_sets(
-            HostedZoneId=zone_id,
-            StartRecordName=escaped(name),
-            MaxItems=str(min(PAGE, max(10, ROOM * len(left)))),
-        )
-        cut = _cut_off(page)
-        held: dict[str, list[RecordSet]] = {}
-        for entry in page["ResourceRecordSets"]:
-            held.setdefault(canonical(entry["Name"]), []).append(read_set(entry))
-        if cut == name:
-            held[name] += _rest(client, zone_id, name, page)
-        for each in [name, *(other for other in left if other in held and other not in (name, cut))]:
-            found[each] = held.get(each, [])
-            del left[each]
-    return found
-
-
-def _reversed(name: str) -> list[str]:
-    return name.split(".")[::-1]
-
-
-def _cut_off(page: Mapping[str, Any]) -> str:
-    """Return the name whose further sets stand on the next page, '' if none do."""
-    return canonical(page["NextRecordName"]) if page["IsTruncated"] else ""
-
-
-def _rest(client: Any, zone_id: str, name: str, page: Mapping[str, Any]) -> list[RecordSet]:
-    """Return the sets of a name that did not find room on the page."""
-    found: list[RecordSet] = []
-    while _cut_off(page) == name:
-        keys = ("RecordName", "RecordType", "RecordIdentifier")
-        start = {f"Start{key}": page[f"Next{key}"] for key in keys if f"Next{key}" in page}
-        page = client.list_resource_record_sets(HostedZoneId=zone_id, MaxItems=str(PAGE), **start)
-        found += [read_set(e) for e in page["ResourceRecordSets"] if canonical(e["Name"]) == name]
-    return found
+    """Return every set of every type of these names, by canonical name; one that is not there has none."""
+    found = read_names(client, zone_id, map(canonical, names))
+    return {name: [read_set(entry) for entry in entries] for name, entries in found.items()}
 
 
 def chosen(sets: Sequence[RecordSet], kind: str) -> list[RecordSet]:

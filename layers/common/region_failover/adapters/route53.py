@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
+from zlib import crc32
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
@@ -20,7 +21,9 @@ from region_failover.ports import Clock
 # A batch is tried again for so long, and not later: a worker that was frozen meanwhile has to look at the
 # record first, for its lease may have ended (I4). (The SDK's own retries know no such end.)
 TRIED_WITHIN = timedelta(seconds=15)
-TRIES = 4
+TRIES = 6
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 4.0
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
 
 
@@ -36,16 +39,21 @@ class Zones:
     @remote
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
         """Return what the zone holds of these names and of the fence."""
-        there = find_sets(self._client, zone_id, [name for name, _ in names])
+        there = find_sets(self._client, zone_id, [*(name for name, _ in names), fence])
         found = [record for name, kind in names for record in chosen(there[canonical(name)], kind)]
-        (fences,) = find_sets(self._client, zone_id, [fence]).values()
+        fences = there[canonical(fence)]
         marks = [record for record in fences if record.type == "TXT"]
         found += [record for record in fences if record.type == "CNAME"]  # the fence could not be made there
         return ZoneSnapshot(marks[0] if marks else None, tuple(dict.fromkeys(found)))
 
     @remote
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:
-        """Submit one batch; return its change id."""
+        """Submit one batch; return its change id.
+
+        Where it was throttled, an earlier request is not complete, Route 53 has an error or nobody answers,
+        it is tried again after growing pauses. A try whose reply was lost makes the next one be refused, for
+        what it deletes is gone: whoever asks finds that out by reading the fence.
+        """
         batch = {
             "Comment": comment[:256],
             "Changes": [
@@ -59,10 +67,11 @@ class Zones:
                 answer = self._once.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
             except (ClientError, HTTPClientError, NoConnection) as error:
                 _raise_if_refused(zone_id, error)
-                too_late = clock.now() - began >= TRIED_WITHIN
+                pause = pause_s(attempt, f"{zone_id} {comment}")
+                too_late = clock.now() - began >= TRIED_WITHIN - timedelta(seconds=pause)
                 if attempt == TRIES or too_late or not _is_worth_a_retry(error):
                     raise
-                clock.sleep(0.2 * 2**attempt)
+                clock.sleep(pause)
             else:
                 return str(answer["ChangeInfo"]["Id"]).rsplit("/", 1)[-1]
         raise AssertionError("unreachable")
@@ -72,11 +81,29 @@ class Zones:
         """Return whether the change has reached all authoritative servers."""
         return bool(self._client.get_change(Id=change_id)["ChangeInfo"]["Status"] == "INSYNC")
 
+    @remote
+    def name_servers(self, zone_id: str) -> tuple[str, ...]:
+        """Return the names of the zone's delegation set; none for a private zone."""
+        found = self._client.get_hosted_zone(Id=zone_id)
+        if found["HostedZone"].get("Config", {}).get("PrivateZone"):
+            return ()
+        return tuple(found.get("DelegationSet", {}).get("NameServers", ()))
+
 
 def _raise_if_refused(zone_id: str, error: Exception) -> None:
     found = error.response["Error"] if isinstance(error, ClientError) else {}
     if found.get("Code") == "InvalidChangeBatch":
         raise FenceRefused(f"zone {zone_id}: {found.get('Message', '')}") from error
+
+
+def pause_s(attempt: int, what: str) -> float:
+    """Return for how long to wait after so many tries: doubling, and between half and all of that.
+
+    Which part, follows from what is tried: many plans that are throttled at once do not come again at once,
+    and a run can be repeated.
+    """
+    full = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+    return full * (0.5 + 0.5 * crc32(f"{what} {attempt}".encode()) / 2**32)
 
 
 def _is_worth_a_retry(error: Exception) -> bool:

@@ -15,6 +15,7 @@ from region_failover.domain.approval import Approval
 from region_failover.domain.decision import Situation
 from region_failover.domain.degradation import Degraded
 from region_failover.domain.drifted import Drifted, DriftKind
+from region_failover.domain.packing import packed, unpacked
 from region_failover.domain.state import (
     Answer,
     Direction,
@@ -37,7 +38,10 @@ from region_failover.domain.window import Opening
 
 def dump(record: Any) -> str:
     """Return any of the records (a dataclass) as JSON text."""
-    return json.dumps(flat(record), default=_plain, sort_keys=True)
+    found = flat(record)
+    if isinstance(record, PlanState):
+        found["was"] = {zone: packed(text) for zone, text in record.was.items()}
+    return json.dumps(found, default=_plain, sort_keys=True)
 
 
 def flat(record: Any) -> dict[str, Any]:
@@ -75,6 +79,7 @@ def load_state(text: str) -> PlanState:
             "drift": tuple(_drifted(one) for one in found.get("drift", ())),
             "repairs": tuple(map(datetime.fromisoformat, found.get("repairs", ()))),
             "reboots": tuple(map(_reboot, found.get("reboots", ()))),
+            "was": {zone: unpacked(text) for zone, text in found.get("was", {}).items()},
         }
     )
 
@@ -126,6 +131,8 @@ def load_situation(found: Mapping[str, Any]) -> Situation:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime | time):
         return value.isoformat()
+    if isinstance(value, Step):
+        return {**flat(value), "before": packed(value.before)}
     if is_dataclass(value):
         return flat(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
@@ -166,13 +173,14 @@ def _transition(found: dict[str, Any] | None) -> Transition | None:
 
 
 def _step(found: dict[str, Any]) -> Step:
-    times = {key: _time(found[key]) for key in ("claimed_until", "sent_at", "done_at")}
+    times = {key: _time(found.get(key)) for key in ("claimed_until", "sent_at", "done_at", "resent_at")}
     return Step(
         **{
             **_known(Step, found),
             **times,
             "kind": StepKind(found["kind"]),
             "status": StepStatus(found["status"]),
+            "before": unpacked(found["before"]),
         }
     )
 

@@ -277,12 +277,16 @@ def _is_claimed(step: Step, now: datetime) -> bool:
 
 
 def mark_sent(state: PlanState, epoch: int, key: str, change_id: str, now: datetime) -> PlanState | None:
-    """Return the state with a step's change accepted by the service (not yet done)."""
+    """Return the state with a step's change accepted by the service (not yet done).
+
+    Also where another one was before: its id is the one that is looked after from now on.
+    """
     found = state.transition
     step = found.step(key) if found and found.epoch == epoch else None
     if found is None or step is None or step.status in SETTLED:
         return None
-    changed = replace(step, change_id=change_id, sent_at=step.sent_at or now)
+    resent_at = now if step.change_id not in {"", change_id} else step.resent_at
+    changed = replace(step, change_id=change_id, sent_at=step.sent_at or now, resent_at=resent_at)
     return replace(state, transition=found.with_step(changed))
 
 

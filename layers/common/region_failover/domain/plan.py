@@ -75,7 +75,9 @@ class Policy:
     `failback_blackouts`: when it may not, whatever the windows say;
     `max_changes`: how many records and parameters one transition may change (`domain/preview.py`), None for
     no limit;
-    `order`: 'together', or 'data-plane-first': records are changed once the data plane has moved.
+    `order`: 'together', or 'data-plane-first': records are changed once the data plane has moved;
+    `check_answers`: a zone's step is done when its own name servers, too, answer as switched;
+    `stranded_after`: a change that Route 53 has not brought everywhere by then is submitted again.
     """
 
     failover: FailoverMode = FailoverMode.AUTOMATIC
@@ -93,6 +95,8 @@ class Policy:
     failback_blackouts: tuple[Span, ...] = ()
     max_changes: int | None = None
     order: str = "together"
+    check_answers: bool = True
+    stranded_after: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ def read_policy(table: Table) -> Policy:
         "failback_blackout",
         "max_changes",
         "order",
+        "check_answers",
+        "stranded_after",
     )
     default = Policy()
     return Policy(
@@ -70,6 +72,8 @@ def read_policy(table: Table) -> Policy:
         failback_blackouts=table.tables("failback_blackout", _blackout),
         max_changes=table.whole("max_changes", 1, MOST_CHANGES) if "max_changes" in table.values else None,
         order=table.choice("order", default.order, {order: order for order in ORDERS}),
+        check_answers=table.truth("check_answers", default.check_answers),
+        stranded_after=table.duration("stranded_after", default.stranded_after, MINUTE / 2, 60 * MINUTE),
     )
 
 

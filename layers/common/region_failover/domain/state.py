@@ -88,7 +88,10 @@ SETTLED = frozenset({StepStatus.DONE, StepStatus.OWED})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One switch within a transition. `before`: what was there, as JSON; times are None until reached."""
+    """One switch within a transition. `before`: what was there, as JSON; times are None until reached.
+
+    `sent_at`: when its first change was accepted; `resent_at`: when the newest one was, if it is another.
+    """
 
     kind: StepKind
     subject: str
@@ -102,6 +105,7 @@ class Step:
     detail: str = ""
     sent_at: datetime | None = None
     done_at: datetime | None = None
+    resent_at: datetime | None = None
 
     @property
     def key(self) -> str:

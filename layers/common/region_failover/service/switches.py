@@ -8,16 +8,19 @@ from datetime import datetime
 
 from region_failover.domain.dataplane import data_plane_steps
 from region_failover.domain.decision import Reason
-from region_failover.domain.errors import FenceRefused, LeaseEnded
+from region_failover.domain.errors import FenceRefused, LeaseEnded, RemoteFailure
 from region_failover.domain.hooks import When
 from region_failover.domain.journal import (
     finish_step,
     mark_sent,
     may_act,
     retake_snapshot,
+    shortened,
     start_steps,
 )
 from region_failover.domain.plan import Plan, Role
+from region_failover.domain.propagation import Arrival, is_stranded, pause_s, sent_last
+from region_failover.domain.served import Served, is_to_be_told
 from region_failover.domain.shares import aim
 from region_failover.domain.state import (
     VERIFIED_WITHIN,
@@ -45,9 +48,9 @@ from region_failover.domain.zone import (
 from region_failover.domain.zone_fit import called, misfit, no_fence
 from region_failover.domain.zone_snapshot import only_of
 from region_failover.ports import Ports
-from region_failover.service.record import Deadline, change
-
-INSYNC_POLL_S = 1.0
+from region_failover.service.arrival import look, stranded_words, zones_of
+from region_failover.service.name_servers import ask_name_servers, unchecked_words, wrong_words
+from region_failover.service.record import Deadline, Words, change, change_and_tell, tell
 
 
 def plan_steps(plan: Plan, share: int | None = None) -> tuple[Step, ...]:
@@ -88,9 +91,9 @@ def obstacle(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> tuple
     ours means our record is outdated. Last, somebody else's edit, which is not fought: DRIFT is returned
     only where nothing else stands in the way, for it is what a human may overrule.
     """
-    for look in (_impossible, _fenced_off, _drift):
+    for obstructs in (_impossible, _fenced_off, _drift):
         for zone_id, found in zones.items():
-            blocked = look(plan, epoch, zone_id, found)
+            blocked = obstructs(plan, epoch, zone_id, found)
             if blocked:
                 return blocked[0], f"zone {zone_id}{blocked[1]}"
     return None
@@ -184,9 +187,9 @@ def switch_zone(
         change_id, before = _submit(ports, plan, transition, step, before, verified_at)
     elif not change_id:
         change_id = _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
-    if not _wait_insync(ports, change_id, deadline):
+    if not _wait_insync(ports, plan, transition, step, before, change_id, deadline):
         return False
-    return _confirm(ports, plan, transition, step, before)
+    return _confirm(ports, plan, transition, step, before, deadline)
 
 
 def _before(ports: Ports, plan: Plan, transition: Transition, step: Step) -> ZoneSnapshot:
@@ -273,39 +276,133 @@ def _send(
     step: Step,
     batch: Sequence[Change],
     verified_at: datetime | None = None,
+    words: Words | None = None,
 ) -> str:
-    """Submit a batch and record its change id; `verified_at`: when the target was, if it moves traffic."""
+    """Submit a batch and record its change id; `verified_at`: when the target was, if it moves traffic.
+
+    `words`: what is told of it, in the write that records it.
+    """
     may_still_act(ports, plan, transition)
     if verified_at is not None and ports.clock.now() - verified_at > VERIFIED_WITHIN:
         raise TimeoutError(f"{transition.target} was verified too long ago to send traffic there")
     comment = f"region-failover: {plan.name} epoch {transition.epoch} to {transition.target}"
     change_id = ports.zones.submit(step.subject, batch, comment)
-    change(
+    change_and_tell(
         ports,
-        plan.name,
+        plan,
         lambda state: mark_sent(state, transition.epoch, step.key, change_id, ports.clock.now()),
+        lambda _: words,
     )
     return change_id
 
 
-def _wait_insync(ports: Ports, change_id: str, deadline: Deadline) -> bool:
-    while not ports.zones.is_insync(change_id):
-        if deadline.remaining_s() < INSYNC_POLL_S:
-            return False
-        ports.clock.sleep(INSYNC_POLL_S)
+def _wait_insync(
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    before: ZoneSnapshot,
+    change_id: str,
+    deadline: Deadline,
+) -> bool:
+    """Return whether the change arrives before the deadline; submit again what is stranded.
+
+    Once in an interval, counted from the record: whoever goes on with it does not begin anew.
+    """
+    sent_at = (sent_last(step) if change_id == step.change_id else None) or ports.clock.now()
+    looks = 0
+    while (arrival := look(ports, change_id)) is not Arrival.INSYNC:
+        now, pause = ports.clock.now(), pause_s(looks, zones_of(transition))
+        late = plan.policy.stranded_after
+        if isinstance(arrival, Arrival) and is_stranded(arrival, sent_at, now, late):
+            what = f"{change_id} is {arrival.value}"
+            change_id = _send_again(ports, plan, transition, step, before, what, sent_at)
+            sent_at = ports.clock.now()
+        elif deadline.remaining_s() < pause:
+            return _not_yet(arrival)
+        else:
+            ports.clock.sleep(pause)
+            looks += 1
     return True
 
 
-def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot) -> bool:
+def _not_yet(arrival: Arrival | RemoteFailure) -> bool:
+    """Return False for a change that is on its way; raise what keeps us from knowing."""
+    if isinstance(arrival, RemoteFailure):
+        raise arrival
+    return False
+
+
+def _send_again(
+    ports: Ports,
+    plan: Plan,
+    transition: Transition,
+    step: Step,
+    before: ZoneSnapshot,
+    what: str,
+    sent_at: datetime,
+) -> str:
+    """Submit what is there already, so that it is on its way once more; return the new change's id."""
+    waited_s = (ports.clock.now() - sent_at).total_seconds()
+    words = stranded_words(plan, transition, step, waited_s, f"change {what}")
+    return _send(ports, plan, transition, step, _reassert(plan, transition, step, before), words=words)
+
+
+def _confirm(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot, deadline: Deadline
+) -> bool:
+    """Finish the step if the zone reads back as switched, and no name server of it answers otherwise."""
     found = read_zone(ports, plan, step.subject)
     role, share = aim(plan, transition)
     if not is_switched(found, plan, step.subject, transition.epoch, role, share, before):
         right = switched(plan, step.subject, transition.epoch, role, share, before)
-        raise FenceRefused(
-            f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
-        )
-    finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
+        raise FenceRefused(f"after INSYNC the zone reads back differently: {_difference(found, right)}")
+    said = ask_name_servers(ports, plan, transition, step, deadline)
+    if said is None:
+        return False
+    if said.served is Served.WRONG:
+        _answers_are_wrong(ports, plan, transition, step, before, said.what)
+        return False
+    unchecked = said.served is Served.SILENT
+    detail = f"name servers not checked: {said.what}" if unchecked else said.what
+    change_and_tell(
+        ports,
+        plan,
+        lambda state: finish_step(
+            state,
+            transition.epoch,
+            step.key,
+            StepStatus.DONE,
+            f"INSYNC and read back; {detail}",
+            ports.clock.now(),
+        ),
+        lambda _: unchecked_words(plan, step, said.what) if unchecked else None,
+    )
     return True
+
+
+def _difference(found: ZoneSnapshot, right: ZoneSnapshot) -> str:
+    """Return what differs, cut to what the record has room for: a zone may have hundreds of records."""
+    odd = set(found.records) ^ set(right.records)
+    there, wanted = (
+        ZoneSnapshot(zone.fence, tuple(each for each in zone.records if each in odd)).to_json()
+        for zone in (found, right)
+    )
+    return f"{shortened(there, 700)}; expected: {shortened(wanted, 700)}"
+
+
+def _answers_are_wrong(
+    ports: Ports, plan: Plan, transition: Transition, step: Step, before: ZoneSnapshot, what: str
+) -> None:
+    """Tell of name servers that answer otherwise, and submit the change again, once their time is over."""
+    state = ports.store.load_state(plan.name)
+    newest = state.transition.step(step.key) if state and state.transition else None
+    sent_at, now = sent_last(newest or step) or ports.clock.now(), ports.clock.now()
+    ports.meter.log("name servers answer otherwise", plan=plan.name, zone=step.subject, what=what)
+    if is_to_be_told(sent_at, now):
+        tell(ports, plan, *wrong_words(plan, transition, step, what))
+    if is_stranded(Arrival.PENDING, sent_at, now, plan.policy.stranded_after):
+        _send(ports, plan, transition, step, _reassert(plan, transition, step, before))
 
 
 def request_linode(ports: Ports, plan: Plan, transition: Transition) -> None:
