@@ -468,6 +468,7 @@ def test_i2_the_record_is_read_directly_before_the_batch(world: Rested) -> None:
     world.minute()
     assert world.batches_of("written back") == 0
     assert (world.moved_to(), world.state.active) == (WEST, WEST)
+    assert world.about(EMPTY) == []
     assert sound(world)
 
 
@@ -491,6 +492,7 @@ def test_i2_a_move_that_lands_first_makes_route53_refuse_the_repair(world: Reste
     assert len(world.zones.refused) == 1
     assert (world.moved_to(), world.state.active, world.state.epoch) == (WEST, WEST, 1)
     assert world.fence() == Fence("orders", 1, WEST)
+    assert world.about(EMPTY) == []
     assert sound(world)
 
 
@@ -523,6 +525,7 @@ def test_two_ticks_at_once_write_it_back_once(world: Rested) -> None:
     assert world.batches_of("written back") == 1
     assert len(world.zones.refused) == 1
     assert world.answer() == ("192.0.2.10",)
+    assert world.about(EMPTY) == []
     world.minute()
     assert world.state.drift == ()
     assert sound(world)
@@ -837,6 +840,20 @@ def test_a_record_out_of_reach_changes_nothing(world: Rested) -> None:
     with pytest.raises(StateUnavailable):
         world.choose("restore")
     assert world.answer() == ("203.0.113.99",)
+
+
+def test_i23_what_was_decided_of_an_empty_answer_is_on_record_with_what_was_seen(world: Rested) -> None:
+    world.delete()
+    world.break_region(EAST)
+    world.minute()
+    world.repair_region(EAST)
+    world.minute()
+    held, mended = [found for _, _, found in world.store.decisions if found["reason"] == "empty-answer"]
+    assert (held["action"], mended["action"]) == ("hold", "repair")
+    assert held["detail"].startswith("us-east-1 is unhealthy: ")
+    assert any("timeout" in check for check in held["checks"])
+    assert (mended["zone"], mended["empty"], mended["detail"]) == (ZONE, [API], "C2")
+    assert "epoch=0" in mended["found"]
 
 
 def test_a_refusal_of_route53_is_no_crash(world: Rested) -> None:

@@ -178,17 +178,26 @@ def watch_for_drift(ports: Ports, plan: Plan, trigger: Trigger, deadline: Deadli
 
 
 class _Kept:
-    """Linode's DNS, which keeps what it has found: readiness reads every record once."""
+    """Linode's DNS, which keeps its answers, also that it gave none: readiness reads every record once."""
 
     def __init__(self, linode: LinodeDns) -> None:
         self._linode = linode
-        self.found: dict[tuple[int, str, str], tuple[LinodeRecordState, ...]] = {}
+        self._said: dict[tuple[int, str, str], tuple[LinodeRecordState, ...] | RemoteFailure] = {}
 
     def find(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...]:
         key = domain_id, name, kind
-        if key not in self.found:
-            self.found[key] = self._linode.find(domain_id, name, kind)
-        return self.found[key]
+        if key not in self._said:
+            self._said[key] = self._ask(domain_id, name, kind)
+        said = self._said[key]
+        if isinstance(said, RemoteFailure):
+            raise said
+        return said
+
+    def _ask(self, domain_id: int, name: str, kind: str) -> tuple[LinodeRecordState, ...] | RemoteFailure:
+        try:
+            return self._linode.find(domain_id, name, kind)
+        except RemoteFailure as failure:
+            return failure
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._linode, name)
