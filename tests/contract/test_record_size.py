@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from region_failover.domain.codec import dump
+from region_failover.domain.drift import KEPT, LONGEST
+from region_failover.domain.drifted import Drifted, DriftKind
 from region_failover.domain.journal import (
     OUTBOX_KEPT,
     REQUESTS_KEPT,
@@ -129,6 +131,8 @@ def test_no_plan_that_is_accepted_is_too_large_for_its_record() -> None:
     full = initial_state("orders", 0, EAST)
     for number in range(2 * OUTBOX_KEPT):
         full = add_notice(full, notice_of(f"notice {number}", LONG[:99], LONG, NOON), HOUR) or full
+    one = Drifted(LONG[:300], DriftKind.FOREIGN, LONG[:LONGEST], LONG[:LONGEST], NOON, LONG[:LONGEST])
+    full = replace(full, drift=(one,) * KEPT, repairs=(NOON,) * 3, last_change=LONG[:400])
     move(full, plan, NOON, lambda s: sizes.append(size(s)))
     assert max(sizes) < ITEM_LIMIT
 

@@ -229,8 +229,8 @@ class Cloud:
         self.zones = SimulatedZones(self)
         self.parameters = FakeParameters(faults)
         self.linode = FakeLinode(faults)
-        self.names = FakeNameServers(faults)
-        self.names.held = self.zones.served
+        self.names = FakeNameServers(faults, self.linode)
+        self.names.served = self.zones.served
         self.mail: list[tuple[str, str]] = []
         self.bus: Callable[[str, dict[str, Any]], None] = lambda kind, detail: None
         self._urls = {

@@ -32,8 +32,8 @@ from region_failover.domain.zone import (
 )
 
 # What the record keeps: DynamoDB takes 400 KB an item, and a mail must stay readable.
-KEPT = 30
-LONGEST = 200
+KEPT = 20
+LONGEST = 150
 
 # Route 53 answers 5 requests a second for the whole account: a plan of more records than FEW is looked at in
 # one minute out of RARELY, each plan in its own.

@@ -347,6 +347,6 @@ def _end(ports: Ports, plan: Plan, trigger: Trigger, outcome: Outcome, detail: s
         **({"detail": detail} if detail else {}),
     }
     said = {"by": trigger.by, "asked": trigger.reason, "expect": trigger.expect}
-    ports.store.record_decision(plan.name, ports.clock.now(), {**summary, **said})
+    ports.store.record_decision(plan.name, ports.clock.now(), {**summary, **said, "situation": None})
     ports.meter.log("choice", **summary, **said)
     return summary

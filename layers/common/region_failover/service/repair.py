@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from region_failover.domain.drift import (
+    at_rest,
     checksum,
     count_repair,
     repair_batch,
@@ -25,14 +26,16 @@ from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
 from region_failover.service.observe import Observation, observe
 from region_failover.service.record import change_and_tell, tell
+from region_failover.service.switches import read_zone
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """What became of a zone's empty answers: a change id, or why not."""
+    """What became of a zone's empty answers: a change id, or why not; `faster`: another has seen to it."""
 
     change_id: str = ""
     why_not: str = ""
+    faster: bool = False
 
 
 def mend(
@@ -53,7 +56,9 @@ def mend(
             if seen is None or why_not
             else _try(ports, plan, state, zone_id, found, seen)
         )
-        _tell(ports, plan, state, zone_id, here, tried)
+        _record(ports, plan, state, zone_id, found, here, tried, seen)
+        if not tried.faster:
+            _tell(ports, plan, state, zone_id, here, tried)
 
 
 def _try(
@@ -66,8 +71,8 @@ def _try(
         return _Tried(why_not=f"{state.active} is {sample.health.value}: {sample.why}")
     batch = repair_batch(plan, state, zone_id, found)
     now = ports.store.load_state(plan.name)
-    if now is None or (now.epoch, now.active) != (state.epoch, state.active):
-        return _Tried(why_not="the traffic has been moved meanwhile")
+    if now is None or not at_rest(now, state.epoch):
+        return _Tried(why_not="a move has begun meanwhile, and writes it itself", faster=True)
     why_not = why_not_repaired(plan, now, found, ports.clock.now())
     if why_not or ports.clock.now() - seen.at > VERIFIED_WITHIN:
         return _Tried(why_not=why_not or f"{state.active} was verified too long ago")
@@ -75,9 +80,46 @@ def _try(
     try:
         return _Tried(change_id=ports.zones.submit(zone_id, batch, comment))
     except FenceRefused as error:
-        return _Tried(why_not=f"Route 53 refused it, as the zone has changed: {error}")
+        why_not = f"Route 53 refused it, as the zone has changed: {error}"
+        return _Tried(why_not=why_not, faster=_is_there(ports, plan, state, zone_id))
     except RemoteFailure as error:
         return _Tried(why_not=str(error))
+
+
+def _is_there(ports: Ports, plan: Plan, state: PlanState, zone_id: str) -> bool:
+    """Return whether nothing is missing in a zone any more: a move, or another tick, was faster."""
+    try:
+        return not repair_batch(plan, state, zone_id, read_zone(ports, plan, zone_id))
+    except RemoteFailure:
+        return False
+
+
+def _record(
+    ports: Ports,
+    plan: Plan,
+    state: PlanState,
+    zone_id: str,
+    found: ZoneSnapshot,
+    empty: Sequence[Drifted],
+    tried: _Tried,
+    seen: Observation | None,
+) -> None:
+    """Put what was decided on record, with what it was made from (I23)."""
+    decision: dict[str, object] = {
+        "plan": plan.name,
+        "action": "repair" if tried.change_id else "hold",
+        "reason": "empty-answer",
+        "trigger": "schedule",
+        "detail": tried.change_id or tried.why_not,
+        "zone": zone_id,
+        "epoch": state.epoch,
+        "empty": [one.subject for one in empty],
+        "found": found.to_json(),
+        "situation": None,
+        "checks": [f"{r.region} {r}" for r in seen.results] if seen else [],
+    }
+    ports.store.record_decision(plan.name, ports.clock.now(), decision)
+    ports.meter.log("empty answer", **{key: decision[key] for key in ("plan", "action", "detail", "zone")})
 
 
 def _tell(
