@@ -74,6 +74,9 @@ def test_a_move_switches_one_key_or_the_whole_and_keeps_the_rest(world: World) -
     move(world)
     assert (host(world), world.secrets.text(WEST, REGION)) == (USW2, WEST)
     assert world.state.phase is Phase.STEADY
+    (ended,) = world.history()
+    details = {step.detail for step in ended.steps if step.key == DATABASE_STEP}
+    assert details == {"in place of version v0"}
 
 
 def test_the_dead_regions_own_secret_is_owed_and_made_good_once_it_answers(world: World) -> None:

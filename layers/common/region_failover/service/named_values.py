@@ -98,7 +98,7 @@ class _Secret(_Kept):
             if self.ports.secrets.replace(
                 self.region, self.what.name, self._secret.key, value, found.version, token
             ):
-                return note
+                return note or f"in place of version {found.version}"
             note = f"somebody else put a version in place of {found.version}; it is kept"
             self._refuse_if_outdated()
         raise _failure(f"{note}; and another one after that: is it being rotated?")
