@@ -22,7 +22,7 @@ class Manager:
         self.down = False
         self.at = 0.0
 
-    def get_secret_value(self, SecretId: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    def get_secret_value(self, SecretId: str) -> dict[str, Any]:
         self.reads += 1
         if self.down:
             raise TimeoutError("no answer")
