@@ -78,7 +78,7 @@ def test_a_request_delivered_again_or_twice_at_once_reboots_once() -> None:
     world.faults.before("linode.reboot", lambda: world.linode_dns(detail))
     for _ in range(3):
         world.linode_dns(detail)
-    assert sorted(rebooted(world)) == [21, 22]
+    assert rebooted(world) == [21]  # and the next one only when its turn has come
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
