@@ -40,7 +40,7 @@ from region_failover.domain.zone import (
     switched,
     too_large,
 )
-from region_failover.domain.zone_fit import called, misfit, no_fence
+from region_failover.domain.zone_fit import called, differences, misfit, no_fence
 from region_failover.domain.zone_snapshot import only_of
 from region_failover.ports import Ports
 from region_failover.service.record import Deadline, change
@@ -285,9 +285,7 @@ def _confirm(ports: Ports, plan: Plan, transition: Transition, step: Step, befor
     role, share = aim(plan, transition)
     if not is_switched(found, plan, step.subject, transition.epoch, role, share, before):
         right = switched(plan, step.subject, transition.epoch, role, share, before)
-        raise FenceRefused(
-            f"after INSYNC the zone reads back differently: {found.to_json()}; expected: {right.to_json()}"
-        )
+        raise FenceRefused(f"after INSYNC the zone reads back differently: {differences(found, right)}")
     finish(ports, plan, transition.epoch, step.key, StepStatus.DONE, "INSYNC and read back")
     return True
 
