@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -9,100 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from region_failover.domain.plan import Plan, Role, Route53Record
+from region_failover.domain.errors import RemoteFailure
+from region_failover.domain.plan import Plan, Role
 from region_failover.domain.plan_file import parse_plan
-from region_failover.domain.record_set import Alias, RecordSet
+from region_failover.domain.record_set import Alias, RecordSet, points_alike
 from region_failover.domain.state import Phase, StepStatus
 from region_failover.domain.zone import (
     answers,
     fence_name,
     snapshot_from_json,
 )
-from tests.fakes import EAST, PLAN, PLAN_TEXT, WEST, ZONE, FakeZones, World
-
-OTHER = "Z2"
-HEALTH = ("HealthCheckId", '"a1b2"')
-POLICIES: list[tuple[tuple[str, str], ...]] = [
-    (("Region", '"us-east-1"'),),
-    (("Region", '"us-east-1"'), HEALTH),
-    (("Failover", '"PRIMARY"'), HEALTH),
-    (("GeoLocation", '{"CountryCode": "US", "SubdivisionCode": "NY"}'),),
-    (("MultiValueAnswer", "true"), HEALTH),
-    (("CidrRoutingConfig", '{"CollectionId": "c", "LocationName": "l"}'),),
-]
-LB_EAST, LB_WEST = Alias("Z35", "use1.elb.example.net"), Alias("Z1H", "usw2.elb.example.net")
-
-TTLS = st.sampled_from([0, 30, 60, 300, 86400])
-MAYBE_TTL = st.none() | TTLS
-EVALUATED = st.none() | st.booleans()
-
-
-@st.composite
-def kinds(draw: st.DrawFn, number: int) -> tuple[Route53Record, tuple[RecordSet, ...]]:
-    """A record of a plan, and the sets that a human has made for it, pointing at the primary."""
-    name = draw(
-        st.sampled_from([f"n{number}.example.com", f"*.n{number}.example.com", f"xn--{number}a.example.com"])
-    )
-    kind = draw(st.sampled_from(["A", "CNAME", "TXT"]))
-    primary, standby = {
-        "A": (("192.0.2.1", "192.0.2.2"), ("198.51.100.1",)),
-        "CNAME": (("use1.example.net",), ("usw2.example.net",)),
-        "TXT": (('"east"',), ('"west"',)),
-    }[kind]
-    ends: list[Any] = [primary, standby]
-    form = draw(st.sampled_from(["values", "values", "alias", "to alias", "from alias"]))
-    if form in {"alias", "from alias"}:
-        ends[0] = replace(LB_EAST, evaluate=draw(EVALUATED if form == "alias" else st.booleans()))
-    if form in {"alias", "to alias"}:
-        ends[1] = replace(LB_WEST, evaluate=draw(EVALUATED if form == "alias" else st.booleans()))
-    ttl = {"values": draw(MAYBE_TTL), "alias": None}.get(form, draw(TTLS))
-    record = Route53Record(
-        ZONE if number % 2 else OTHER,
-        name,
-        kind,
-        ttl,
-        ends[0] if isinstance(ends[0], tuple) else (),
-        ends[1] if isinstance(ends[1], tuple) else (),
-        aliases=tuple(end if isinstance(end, Alias) else None for end in ends),  # type: ignore[arg-type]
-    )
-    policy = draw(st.sampled_from(["simple", "set", "weighted set", "pair"]))
-    kept = draw(st.sampled_from([(), (HEALTH,)]))
-    if policy in {"set", "weighted set"}:
-        record = replace(record, set_identifier="one")
-        kept = draw(st.sampled_from(POLICIES)) if policy == "set" else kept
-    if policy == "pair":
-        record = replace(record, weighted=True)
-    there = tuple(_as_a_human_made_it(draw, one, kept, policy) for one in answers(record, Role.PRIMARY))
-    strangers: tuple[RecordSet, ...] = ()
-    if policy in {"set", "weighted set"}:
-        strangers = (replace(there[0], identifier="another", values=("192.0.2.77",), alias=None, ttl=7),)
-    return record, (*there, *strangers)
-
-
-def _as_a_human_made_it(
-    draw: st.DrawFn, made: RecordSet, kept: tuple[tuple[str, str], ...], policy: str
-) -> RecordSet:
-    """Any TTL, any health check, any capital letters: whatever a plan does not speak of."""
-    if policy == "pair":
-        made = replace(made, weight=draw(st.integers(1, 255)) if made.weight else 0)
-    if policy == "weighted set":
-        made = replace(made, weight=draw(st.integers(0, 255)))
-    if made.alias:
-        return replace(made, kept=kept, alias=replace(made.alias, evaluate=draw(st.booleans())))
-    values = made.values
-    if made.type == "CNAME" and draw(st.booleans()):
-        values = (values[0].title() + ".",)
-    return replace(made, kept=kept, ttl=draw(TTLS), values=values)
-
-
-@st.composite
-def mixtures(draw: st.DrawFn) -> tuple[Plan, list[tuple[str, RecordSet]]]:
-    """A plan with records of any kinds in two zones, and what is in these."""
-    found = [draw(kinds(number)) for number in range(draw(st.integers(1, 6)))]
-    records = tuple(record for record, _ in found)
-    return replace(PLAN, route53_records=records, linode_records=()), [
-        (record.zone_id, there) for record, sets in found for there in sets
-    ]
+from tests.fakes import EAST, PLAN, PLAN_TEXT, TIMED_OUT, WEST, ZONE, Killed, World
+from tests.record_kinds import OTHER, content, mixtures
 
 
 def world_of(plan: Plan, there: list[tuple[str, RecordSet]]) -> World:
@@ -111,15 +30,6 @@ def world_of(plan: Plan, there: list[tuple[str, RecordSet]]) -> World:
     for zone_id, record in there:
         world.zones.put(zone_id, record)
     return world
-
-
-def content(zones: FakeZones, plan: Plan) -> dict[str, set[RecordSet]]:
-    """Everything in the zones but the plan's fences, to the letter."""
-    fences = {zone_id: fence_name(records) for zone_id, records in plan.zones().items()}
-    return {
-        zone_id: {record for record in zone.values() if record.name != fences[zone_id]}
-        for zone_id, zone in zones.zones.items()
-    }
 
 
 def force(world: World, action: str) -> Any:
@@ -151,7 +61,7 @@ def _points_at(world: World, plan: Plan, role: Role) -> None:
         sets = [s for s in world.zones.zones[record.zone_id].values() if s.name == record.name]
         for target in answers(record, role):
             (there,) = [s for s in sets if (s.type, s.identifier) == (target.type, target.identifier)]
-            assert (set(there.values), bool(there.alias)) == (set(target.values), bool(target.alias))
+            assert points_alike(there, target)
             assert record.ttl is None or there.alias or there.ttl == record.ttl
 
 
@@ -163,21 +73,20 @@ def _first_fences(world: World) -> int:
 @given(mixtures(), st.sampled_from(["zones.submit", "zones.is_insync", "zones.read"]), st.integers(0, 3))
 def test_a_worker_that_loses_every_reply_leaves_the_same(mixture: Any, call: str, skip: int) -> None:
     """The batch that only proves what was switched must prove each kind's very attributes."""
-    from tests.fakes import Killed
-
     plan, there = mixture
     world = world_of(plan, there)
     before = content(world.zones, plan)
     world.tick()
-    for action in ("failover", "failback"):
+    for action, target in (("failover", WEST), ("failback", EAST)):
         world.faults.after(call, Killed(), skip=skip)
-        try:
+        with contextlib.suppress(Killed):
             force(world, action)
-        except Killed:
-            world.clock.advance(200)
-            world.tick()
         world.faults.clear()
-    assert (world.state.active, world.state.phase) == (EAST, Phase.STEADY)
+        world.clock.advance(200)
+        world.tick()
+        if world.state.active != target:  # it had died before its claim
+            force(world, action)
+        assert (world.state.active, world.state.phase) == (target, Phase.STEADY)
     assert content(world.zones, plan) == before
 
 
@@ -319,9 +228,6 @@ def test_a_human_who_insists_gets_his_move_over_whatever_a_batch_can_replace() -
 
 
 def test_a_human_who_insists_is_not_held_by_a_zone_that_could_not_be_read_at_first() -> None:
-    from region_failover.domain.errors import RemoteFailure
-    from tests.fakes import TIMED_OUT
-
     world = World(replace(PLAN, linode_records=()))
     world.tick()
     world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
@@ -363,3 +269,25 @@ def test_an_empty_answer_is_made_with_a_ttl_even_where_the_plan_has_none() -> No
     )
     force(world, "failback")
     assert world.answer() == ("192.0.2.10",)
+
+
+def test_a_ttl_that_somebody_had_chosen_is_there_again_after_the_return() -> None:
+    record = RecordSet("api.example.com", "A", 300, ("192.0.2.10",))
+    world = world_of(replace(PLAN, linode_records=()), [(ZONE, record)])
+    force(world, "failover")
+    assert world.zones.find(ZONE, "api.example.com") == replace(record, ttl=60, values=("198.51.100.10",))
+    force(world, "failback")
+    assert world.zones.find(ZONE, "api.example.com") == record
+    assert world.state.was == {}
+
+
+def test_a_batch_whose_reply_was_lost_is_proved_with_all_that_was_kept() -> None:
+    world = latency()
+    world.tick()
+    world.faults.after("zones.submit", Killed())
+    with pytest.raises(Killed):
+        force(world, "failover")
+    world.clock.advance(200)
+    world.tick()
+    assert (world.state.active, world.state.phase) == (WEST, Phase.STEADY)
+    assert world.zones.zones[ZONE]["api.example.com", "A use1"] == replace(LATENCY, values=("198.51.100.10",))

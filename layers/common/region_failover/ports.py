@@ -123,7 +123,10 @@ class Zones(Protocol):
     """Route 53."""
 
     def read(self, zone_id: str, names: Sequence[tuple[str, str]], fence: str) -> ZoneSnapshot:
-        """Return what the zone holds of these (name, type) and of the fence's name."""
+        """Return what the zone holds of these (name, type) and of the fence's name, in any number of sets.
+
+        Also what would keep a set from being there: a CNAME of that name, in a CNAME's place anything.
+        """
         ...
 
     def submit(self, zone_id: str, changes: Sequence[Change], comment: str) -> str:

@@ -9,6 +9,8 @@ from region_failover.domain.record_set import RecordSet, canonical, points_alike
 from region_failover.domain.zone_snapshot import ZoneSnapshot, fence_name
 from region_failover.domain.zone_target import answers
 
+LONGEST_DIFFERENCE = 300
+
 
 def misfit(found: ZoneSnapshot, record: Route53Record) -> str:
     """Return why Route 53 would refuse to switch this record, or lose something by it, '' if neither.
@@ -80,3 +82,25 @@ def foreign(found: ZoneSnapshot, records: Sequence[Route53Record]) -> str:
                 which = f" {there.identifier!r}" if there.identifier else ""
                 return f"{there.name} {there.type}{which} {'is' if there.alias else 'holds'} {there}"
     return ""
+
+
+def differences(found: ZoneSnapshot, right: ZoneSnapshot) -> str:
+    """Return what a zone has, and what it should have, of the first sets in which they differ.
+
+    Of a thousand records all would fill the plan's record, which takes 400 KB.
+    """
+    told = [f"fence: {_all(found.fence)}, expected {_all(right.fence)}"] if found.fence != right.fence else []
+    for record in (r for r in right.records if r not in found.records):
+        sets = found.sets(record.name, record.type)
+        there = next((each for each in sets if each.identifier == record.identifier), None)
+        told.append(
+            f"{record.name} {record.type} {record.identifier}: {_all(there)}, expected {_all(record)}"
+        )
+    return "; ".join(told)[:LONGEST_DIFFERENCE]
+
+
+def _all(record: RecordSet | None) -> str:
+    if record is None:
+        return "none"
+    weight = "" if record.weight is None else f" weight {record.weight}"
+    return f"{record} ttl {record.ttl}{weight} {dict(record.kept) or ''}".rstrip()

@@ -45,7 +45,7 @@ from region_failover.domain.zone import (
     switched,
     too_large,
 )
-from region_failover.domain.zone_fit import called, misfit, no_fence
+from region_failover.domain.zone_fit import called, differences, misfit, no_fence
 from region_failover.domain.zone_snapshot import only_of
 from region_failover.ports import Ports
 from region_failover.service.arrival import look, stranded_words, zones_of
@@ -356,7 +356,7 @@ def _confirm(
     role, share = aim(plan, transition)
     if not is_switched(found, plan, step.subject, transition.epoch, role, share, before):
         right = switched(plan, step.subject, transition.epoch, role, share, before)
-        raise FenceRefused(f"after INSYNC the zone reads back differently: {_difference(found, right)}")
+        raise FenceRefused(f"after INSYNC the zone reads back differently: {differences(found, right)}")
     said = ask_name_servers(ports, plan, transition, step, deadline)
     if said is None:
         return False
