@@ -15,7 +15,6 @@ from region_failover.domain.journal import (
     mark_sent,
     may_act,
     retake_snapshot,
-    shortened,
     start_steps,
 )
 from region_failover.domain.plan import Plan, Role
@@ -379,16 +378,6 @@ def _confirm(
         lambda _: unchecked_words(plan, step, said.what) if unchecked else None,
     )
     return True
-
-
-def _difference(found: ZoneSnapshot, right: ZoneSnapshot) -> str:
-    """Return what differs, cut to what the record has room for: a zone may have hundreds of records."""
-    odd = set(found.records) ^ set(right.records)
-    there, wanted = (
-        ZoneSnapshot(zone.fence, tuple(each for each in zone.records if each in odd)).to_json()
-        for zone in (found, right)
-    )
-    return f"{shortened(there, 700)}; expected: {shortened(wanted, 700)}"
 
 
 def _answers_are_wrong(
