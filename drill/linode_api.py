@@ -488,7 +488,7 @@ def _rendered(domain: _Domain) -> list[str]:
 def _data(record: Json) -> str:
     """Return a record's data as a zone file has it."""
     if record["type"] == "TXT":
-        return '"' + record["target"] + '"'
+        return f'"{record["target"]}"'
     if record["type"] == "SRV":
         return f"{record['priority']} {record['weight']} {record['port']} {record['target']}."
     return f"{record['target']}." if record["type"] == "CNAME" else str(record["target"])

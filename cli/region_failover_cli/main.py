@@ -76,7 +76,8 @@ Expect = Annotated[
     str | None,
     typer.Option(
         "--expect",
-        help="Only if the plan has this checksum still, as `plan` printed it.",
+        help="Only if what is there still has this checksum: of a move as `plan` printed it, of a drift as"
+        " `status` and the notification show it.",
         metavar="CHECKSUM",
     ),
 ]
@@ -88,13 +89,6 @@ class Place(StrEnum):
 
     STANDBY = "standby"
     PRIMARY = "primary"
-
-Expect = Annotated[
-    str | None,
-    typer.Option(
-        help="Only if what stands there has this checksum, as `status` and the notification show it."
-    ),
-]
 
 
 @app.command()

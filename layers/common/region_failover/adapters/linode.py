@@ -67,7 +67,7 @@ class Linode:
     def rebooted_since(self, instance: int, at: datetime, within: timedelta) -> bool:
         """Return whether a reboot was asked for since (`GET /account/events`, scope events:read_only)."""
         wanted = {"action": "linode_reboot", "entity.id": instance, "entity.type": "linode"}
-        wanted["created"] = {"+gte": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"}  # type: ignore[assignment]
+        wanted["created"] = {"+gte": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"}
         return any(True for _ in self._http.pages("/account/events", within, json.dumps(wanted)))
 
     @remote

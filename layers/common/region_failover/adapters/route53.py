@@ -102,7 +102,7 @@ def pause_s(attempt: int, what: str) -> float:
     Which part, follows from what is tried: many plans that are throttled at once do not come again at once,
     and a run can be repeated.
     """
-    full = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+    full = min(FIRST_PAUSE_S * 2.0 ** (attempt - 1), LONGEST_PAUSE_S)
     return full * (0.5 + 0.5 * crc32(f"{what} {attempt}".encode()) / 2**32)
 
 
