@@ -38,7 +38,7 @@ from region_failover.service.judge import record, situation_of
 from region_failover.service.observe import observe, pair
 from region_failover.service.parameters import write_value
 from region_failover.service.record import Deadline, Summary, change, change_and_tell, ensure_state
-from region_failover.service.switches import INSYNC_POLL_S, obstacle, plan_steps, read_zone
+from region_failover.service.switches import obstacle, plan_steps, read_zone
 from region_failover.service.transition import open_transition
 
 
@@ -62,6 +62,7 @@ class Outcome(StrEnum):
 DONE = frozenset({Outcome.RESTORED, Outcome.LEFT})
 
 # Kept back for the look afterwards, and what is put on record of it.
+INSYNC_POLL_S = 1.0
 LAST_LOOK_S = 15.0
 
 # What ends one switch's restoring, and no other's.
