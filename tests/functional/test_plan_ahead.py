@@ -389,7 +389,7 @@ def test_i21_the_plan_is_looked_at_after_the_zones_and_before_the_claim() -> Non
     world.failover(asking(world, "failover", checksum))
     calls = world.faults.calls
     claimed = calls.index("store.save_state")
-    assert calls.index("zones.read") < calls.index("linode.find") < claimed
+    assert calls.index("zones.read") < calls.index("linode.records_in") < claimed
     assert calls.index("parameters.read") < claimed
 
 
@@ -432,7 +432,7 @@ def test_an_ordinary_move_reads_neither_linode_nor_parameters_first() -> None:
     world.faults.calls.clear()
     world.failover()
     before_the_claim = world.faults.calls[: world.faults.calls.index("store.save_state")]
-    assert not {"linode.find", "parameters.read"} & set(before_the_claim)
+    assert not {"linode.records_in", "parameters.read"} & set(before_the_claim)
 
 
 # the cap

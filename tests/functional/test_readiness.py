@@ -237,11 +237,11 @@ def test_what_has_drifted_is_told_as_drift_and_found_all_the_same(account: Accou
     ]
 
 
-def test_each_record_at_linode_is_asked_for_once(account: Account) -> None:
+def test_each_domain_at_linode_is_asked_for_once(account: Account) -> None:
     """Linode's limit is 200 collections a minute, for all of a customer's tools."""
     account.faults.calls.clear()
     account.check()
-    assert account.faults.calls.count("linode.find") == 1
+    assert account.faults.calls.count("linode.records_in") == 1
 
 
 def test_linode_out_of_reach_is_no_drift_and_ends_none(account: Account) -> None:
