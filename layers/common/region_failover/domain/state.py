@@ -209,7 +209,7 @@ class PlanState:
     `pause_note`: who has paused it, when and why; `automatic_moves`: when the newest ones were begun;
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last whole move still to be made good; `requests`: the
-    manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
+    events that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed.
     """
 
