@@ -952,7 +952,7 @@ class World:
     def alarm(self, at: datetime | None = None, value: str = "ALARM") -> dict[str, Any]:
         time = (at or self.clock.now()).isoformat()
         return {
-            "id": "alarm-1",
+            "id": f"alarm {time}",
             "source": "aws.cloudwatch",
             "detail-type": "CloudWatch Alarm State Change",
             "time": time,
@@ -961,7 +961,7 @@ class World:
 
     def schedule(self) -> dict[str, Any]:
         time = self.clock.now().isoformat()
-        return {"id": "tick-1", "source": "aws.events", "detail-type": "Scheduled Event", "time": time}
+        return {"id": f"tick {time}", "source": "aws.events", "detail-type": "Scheduled Event", "time": time}
 
     def unhealthy_event(self, at: datetime | None = None) -> dict[str, Any]:
         detail = {"plan": self.plan.name, "epoch": 0, "direction": "failover", "reason": "seen"}
@@ -972,7 +972,7 @@ class World:
     ) -> dict[str, Any]:
         time = (at or self.clock.now()).isoformat()
         return {
-            "id": "own-1",
+            "id": f"{detail_type} {time}",
             "source": OWN_SOURCE,
             "detail-type": detail_type,
             "time": time,

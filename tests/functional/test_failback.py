@@ -45,6 +45,22 @@ def test_a_settled_primary_with_replication_measured_gets_the_traffic_back(world
     assert world.history()[1].loss_s is None
 
 
+def test_i20_the_tick_that_moved_the_traffic_home_moves_it_home_once(world: World) -> None:
+    """Delivered again after the cooldown, when the traffic has gone and the primary is well once more."""
+    world.settle(25)
+    tick = world.schedule()
+    assert world.failback(tick)["reason"] == "primary-settled"
+    world.deliver_switch()
+    world.clock.advance(3600)
+    again = at_the_standby(world)
+    again.settle(25)
+    assert world.schedule()["id"] != tick["id"]
+    late = {**world.schedule(), "id": tick["id"]}  # its time as young as it can be: its age does not stop it
+    assert world.failback(late)["reason"] == "lost-the-claim"
+    assert (world.moved_to(), world.state.epoch) == (WEST, 3)
+    assert world.failback()["reason"] == "primary-settled"
+
+
 def test_a_primary_healthy_for_too_short_a_time_is_not_settled(world: World) -> None:
     world.settle(15)
     assert world.failback()["reason"] == "not-settled"

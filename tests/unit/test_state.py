@@ -158,14 +158,14 @@ def test_a_manual_request_opens_one_transition_however_often_it_is_delivered() -
     assert claim(ended, replace(asked, request="request-2"), NOON) is not None
 
 
-def test_the_requests_remembered_are_bounded_and_manual_ones_only() -> None:
+def test_the_requests_remembered_are_bounded() -> None:
     state = steady()
-    for number in range(50):
+    for number in range(REQUESTS_KEPT + 9):
         found = claim(state, request(manual=number % 2 == 0, request=f"request-{number}"), NOON)
         assert found is not None
         state = replace(found, phase=Phase.STEADY, transition=None)
-    assert len(state.requests) == 20
-    assert state.requests[-1] == "request-48"
+    assert len(state.requests) == REQUESTS_KEPT
+    assert state.requests[-1] == f"request-{REQUESTS_KEPT + 8}"
 
 
 def test_i5_a_claim_is_refused_where_the_target_was_not_verified_just_now() -> None:
@@ -189,11 +189,13 @@ def test_a_request_answered_without_a_move_is_remembered_once_and_opens_none_lat
     assert following.requests == (*full.requests[1:], "newest")
 
 
-def test_a_manual_claim_is_remembered_and_an_automatic_one_is_not() -> None:
-    for manual, remembered in ((True, ("request-1",)), (False, ())):
-        found = claim(steady(), request(manual=manual, request="request-1"), NOON)
-        assert found is not None
-        assert found.requests == remembered
+@pytest.mark.parametrize("manual", [True, False])
+def test_i20_the_event_of_a_claim_is_remembered_and_opens_no_second_one(manual: bool) -> None:
+    found = claim(steady(), request(manual=manual, request="event-1"), NOON)
+    assert found is not None
+    assert found.requests == ("event-1",)
+    later = replace(found, phase=Phase.STEADY, transition=None)
+    assert claim(later, request(manual=manual, request="event-1"), NOON) is None
 
 
 # lease

@@ -47,8 +47,8 @@ OUTBOX_KEPT = 50
 LONGEST_TEXT = 2000
 LONGEST_CHANGE = 400
 
-# Lambda delivers a request again for up to six hours; humans do not ask that often.
-REQUESTS_KEPT = 20
+# Lambda delivers an event again for up to six hours; neither humans nor ticks move that often.
+REQUESTS_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
 
     None if one is open, the source is not where the traffic is, the target was not verified just now (I5: a
     worker may hang between its decision and this), another epoch has been reached than the one that it was
-    made for, (manual) the request has been answered already, or
-    (automatic) it is held back: paused, cooling down, the day's budget spent, the approval that it needs
+    made for, the event has been answered already, or (automatic) it is held back: paused, cooling down, the
+    day's budget spent, the approval that it needs
     gone. The conditions stand here, inside the write, not only in the decision.
     """
     if state.transition is not None or not _is_at(state, request):
@@ -113,9 +113,8 @@ def claim(state: PlanState, request: Claim, now: datetime) -> PlanState | None:
         forced=request.forced,
     )
     claimed = replace(state, epoch=state.epoch + 1, phase=Phase.MOVING, transition=transition, proposal=None)
-    if request.manual:
-        return remember_request(claimed, request.request) or claimed
-    return claimed if _goes_on(state, request) else count_move(claimed, now)
+    claimed = remember_request(claimed, request.request) or claimed
+    return claimed if request.manual or _goes_on(state, request) else count_move(claimed, now)
 
 
 def _goes_on(state: PlanState, request: Claim) -> bool:
@@ -139,10 +138,10 @@ def _is_at(state: PlanState, request: Claim) -> bool:
 
 
 def remember_request(state: PlanState, request: str) -> PlanState | None:
-    """Return the state with a manual request answered: delivered again it has no effect (I20).
+    """Return the state with an event answered: delivered again it moves nothing (I20).
 
-    Also one that was held: what it meant ('leave the active Region') means another thing after a move. None
-    if it is known already.
+    One that opened a transition, by itself or for a human; and a manual request that was held: what it meant
+    ('leave the active Region') means another thing after a move. None if it is known already.
     """
     if not request or request in state.requests:
         return None

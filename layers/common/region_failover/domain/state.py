@@ -241,7 +241,7 @@ class PlanState:
     `pause_note`: who has paused it, when and why; `automatic_moves`: when the newest ones were begun;
     `unreplicated`: what the last failover left behind and has not arrived yet (`domain/replication.py`);
     `owed`: steps of the last whole move still to be made good; `requests`: the
-    manual requests that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
+    events that last opened a transition, so that one delivered again opens none (I20); `moved_at`:
     when the last transition was completed; `drift`: what is not as we left it (`domain/drift.py`); `repairs`:
     when empty answers were written back lately; `last_change`: in words, what we changed last; `was`: what
     the last move to the standby changed for longer than it lasts, by zone, for the return to undo
