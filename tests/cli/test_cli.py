@@ -263,7 +263,7 @@ def test_an_empty_checksum_is_no_word_for_anything(shell: Shell) -> None:
     world = shell.stack.world
     world.zones.put(ZONE, RecordSet("api.example.com", "A", 60, ("203.0.113.99",)))
     for action in ("restore", "adopt"):
-        with pytest.raises(MalformedEvent, match="'expect' is ''; allowed are the 16 hexadecimal digits"):
+        with pytest.raises(MalformedEvent, match="'expect' is ''; allowed: a checksum, 16 digits"):
             shell.stack.invoke(
                 "failback", {"plan": "orders", "action": action, "reason": "r", "by": "mia", "expect": ""}
             )

@@ -539,5 +539,5 @@ def test_a_plan_without_these_switches_asks_nothing_of_them() -> None:
     world.failover()
     world.deliver_switch()
     world.tick()
-    assert not [call for call in world.faults.calls if call.split(".")[0] in {"signals", "names", "controls"}]
+    assert not [call for call in world.faults.calls if call.split(".")[0] in {"signals", "controls"}]
     assert world.clock.now() > NOON

@@ -839,7 +839,7 @@ def test_every_choice_stands_among_the_decisions_with_who_and_why(world: Rested)
         "trigger": "restore",
         "by": "mia",
         "asked": "as agreed",
-        "expect": "",
+        "expect": None,
     }
 
 

@@ -81,6 +81,8 @@ def test_only_a_change_id_alarms_and_what_has_no_resources_are_granted_by_a_star
         "Trace": '"*"',
         "AskAlarms": '"*"',
         "FollowOwnChanges": "!Sub arn:${AWS::Partition}:route53:::change/*",
+        "ReadTheirHealthChecks": "!Sub arn:${AWS::Partition}:route53:::healthcheck/*",
+        "SayWhoseTrafficItIs": '"*"',
     }
 
 

@@ -14,7 +14,7 @@ from region_failover.domain.plan import LinodeRecord, Plan
 from region_failover.domain.state import Phase
 from region_failover.ports import LinodeDns
 from tests.cloud import TOKEN
-from tests.fakes import PLAN, World
+from tests.fakes import PLAN, FakeZones, World
 
 DOMAINS = {1: "one.example", 2: "two.example"}
 MANY = tuple(
@@ -31,13 +31,14 @@ class Token:
 
 
 class Served:
-    """Name servers that answer what the stand-in holds."""
+    """Name servers that answer what the stand-in and Route 53 hold."""
 
-    def __init__(self, api: LinodeApi) -> None:
+    def __init__(self, api: LinodeApi, zones: FakeZones) -> None:
         self.api = api
+        self.zones = zones
 
     def ask(self, servers: Sequence[str], name: str, kind: str) -> tuple[str, ...]:
-        return tuple(
+        return self.zones.served(name, kind) or tuple(
             str(record["target"])
             for domain_id, domain in DOMAINS.items()
             for record in self.api.records(domain_id)
@@ -59,7 +60,7 @@ class LimitedWorld(World):
         self.api.start()
         adapter: LinodeDns = Linode(self.api.base_url, Token(), self.clock)
         self.linode = adapter  # type: ignore[assignment]
-        self.names = Served(self.api)  # type: ignore[assignment]
+        self.names = Served(self.api, self.zones)  # type: ignore[assignment]
 
     def statuses(self, method: str) -> list[int]:
         return [request.status for request in self.api.requests if request.method == method]

@@ -185,6 +185,7 @@ def test_the_step_is_open_while_a_name_server_lags_and_nothing_is_written_twice(
 def test_name_servers_that_follow_within_the_run_are_waited_for() -> None:
     world = moving((A,))
     lagging(world)
+    world.names.asked.clear()
     world.faults.before("names.ask", world.names.lagging.clear, skip=2)
     (answer,) = world.deliver_switch()
     assert (answer["status"], len(world.names.asked)) == ("done", 3)

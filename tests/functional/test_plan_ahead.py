@@ -261,11 +261,11 @@ def test_every_reason_that_holds_is_said_not_the_first_alone() -> None:
     world.edit_state(paused=True, pause_note="mia", cooldown_until=NOON.replace(hour=20))
     found = shown(world)
     assert reasons(found) == [
-        "active-healthy", "target-not-verified", "drift", "fence-ahead", "too-many-changes",
+        "active-healthy", "target-not-verified", "fence-ahead", "drift", "too-many-changes",
     ]  # fmt: skip
     assert reasons(found, "automation_held_by") == [
-        "active-healthy", "paused", "failover-is-manual", "cooldown", "target-not-verified", "drift",
-        "fence-ahead", "too-many-changes",
+        "active-healthy", "paused", "failover-is-manual", "cooldown", "target-not-verified", "fence-ahead",
+        "drift", "too-many-changes",
     ]  # fmt: skip
     details = {held["reason"]: held["detail"] for held in found["automation_held_by"]}
     assert (details["paused"], details["cooldown"]) == ("mia", "until 2025-10-20 20:00:00 UTC")

@@ -686,6 +686,7 @@ STARTS = {
     "schedule.json": set(),  # schedules have targets, no pattern
     "manual-failover.json": set(),  # invoked directly
     "manual-failback.json": set(),
+    "plan-to-standby.json": set(),
     "manual-restore.json": set(),
     "manual-adopt.json": set(),
     "operator-approve.json": set(),

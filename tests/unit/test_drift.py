@@ -35,6 +35,7 @@ from region_failover.domain.drift import (
     why_not_restored,
 )
 from region_failover.domain.drifted import FREEZING, Drifted, DriftKind
+from region_failover.domain.linode import LinodeRecordState
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.state import Phase, PlanState, Step, StepKind, initial_state
 from region_failover.domain.zone import (
@@ -178,7 +179,8 @@ def test_what_is_drift_of_a_parameter(value: str | None, owed: bool, kind: Drift
     ],
 )
 def test_what_is_drift_at_linode(targets: list[str], kind: DriftKind | None) -> None:
-    found = list(of_linode(PLAN, state(), PLAN.linode_records[0], targets, NOON))
+    there = [LinodeRecordState(number, "app", "A", target, 30) for number, target in enumerate(targets)]
+    found = list(of_linode(PLAN, state(), PLAN.linode_records[0], there, NOON))
     assert [(one.subject, one.kind) for one in found] == ([("linode 123456 app A", kind)] if kind else [])
 
 

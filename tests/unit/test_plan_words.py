@@ -84,7 +84,7 @@ READ = [
     ('standby = "us-west-2"', 'standby = "us-east-1"', "regions.standby: 'us-east-1' is also the primary; allowed: another Region than the primary"),
     ('[regions]\nprimary = "us-east-1"\nstandby = "us-west-2"\n', 'regions = "x"\n', "regions: not a table; allowed: [regions]"),
     ('failover = "automatic"', 'failover = "auto"', "policy.failover: 'auto' is not valid; allowed: \"automatic\", \"manual\""),
-    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, fleet_brake, approval_expires, failback_steps, failback_step_for, failback_window, failback_blackout, max_changes, order"),
+    ("[[check.dynamodb]]", "cool = 1\n[[check.dynamodb]]", "policy.cool: unknown key; allowed: failover, failback, healthy_for, cooldown, max_replication_lag, notify_again, automatic_per_day, fleet_brake, approval_expires, failback_steps, failback_step_for, failback_window, failback_blackout, max_changes, order, check_answers, stranded_after"),
     (DYNAMODB, WINDOW.replace('"sat"', '"Sat"'), WIN + "days: 'Sat' is not a day; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('["sat", "sun"]', "[]"), WIN + "days: [] is not valid; allowed: a list of mon, tue, wed, thu, fri, sat, sun"),
     (DYNAMODB, WINDOW.replace('"02:00"', '"2:00"'), WIN + "from: '2:00' is not valid; allowed: a time of day such as \"02:00\""),

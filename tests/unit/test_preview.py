@@ -14,6 +14,7 @@ from region_failover.domain.entries import There, What, linode_key, parameter_ke
 from region_failover.domain.plan import Plan, Role
 from region_failover.domain.preview import Preview, findings_of, preview_of
 from region_failover.domain.readiness import Severity, of_cap
+from region_failover.domain.record_set import Alias, kept_of
 from region_failover.domain.state import Direction, Step
 from region_failover.domain.zone import (
     Change,
@@ -143,14 +144,19 @@ OTHER_VALUES: Mapping[type, Callable[[Any], Any]] = {
 def test_i21_whatever_is_known_of_a_record_set_is_bound(name: str) -> None:
     """Also what a later version knows of one."""
     value = getattr(zone().records[0], name)
-    other = OTHER_VALUES.get(type(value), lambda _: "another")(value)
+    odd = {"alias": Alias("Z1", "b.example.com"), "kept": kept_of(Region="us-east-1")}
+    other = odd.get(name) or OTHER_VALUES.get(type(value), lambda _: "another")(value)
     assert with_record(**{name: other}).preview.checksum != BASE.preview.checksum
 
 
 def test_i21_whatever_a_plan_has_is_bound_unless_it_is_no_switch() -> None:
     known = {field.name for field in fields(Plan)}
     assert known >= NO_SWITCHES
-    assert not [name for name in known - NO_SWITCHES if name.endswith(("_checks", "policy"))]
+    assert not [
+        name
+        for name in known - NO_SWITCHES
+        if name.endswith(("_checks", "policy")) and name != "health_checks"
+    ]
     for name in known - NO_SWITCHES:
         if getattr(PLAN, name):
             assert digest(switches_of(replace(PLAN, **{name: ()}))) != digest(switches_of(PLAN))
@@ -204,7 +210,12 @@ def test_a_weighted_record_is_two_entries_and_its_return_binds_as_such() -> None
 def test_a_record_set_in_words() -> None:
     assert render(None) == "nothing"
     assert render(RecordSet("a", "A", 30, ("192.0.2.1", "192.0.2.2"))) == "192.0.2.1, 192.0.2.2 (TTL 30 s)"
-    assert render(RecordSet("a", "A", 30, (), simple=False)) == "not a simple record set (TTL 30 s)"
+    strange = RecordSet("a", "A", 30, ("192.0.2.1",), simple=False)
+    assert render(strange) == "192.0.2.1 (TTL 30 s), with more that is not known here"
+    there = RecordSet("a", "A", 0, (), alias=Alias("Z1", "b.example.com", True))
+    assert render(there) == "alias of b.example.com"
+    latency = RecordSet("a", "A", 30, ("192.0.2.1",), identifier="east", kept=kept_of(Region="us-east-1"))
+    assert render(latency) == '192.0.2.1 (TTL 30 s, Region "us-east-1")'
 
 
 # what a batch must never do

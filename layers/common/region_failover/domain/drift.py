@@ -30,6 +30,7 @@ from region_failover.domain.zone import (
     foreign,
     not_simple,
 )
+from region_failover.domain.zone_fit import called, misfit
 
 # What the record keeps: DynamoDB takes 400 KB an item, and a mail must stay readable.
 KEPT = 20
@@ -298,6 +299,13 @@ def why_not_repaired(plan: Plan, state: PlanState, found: ZoneSnapshot, now: dat
     return ""
 
 
+def why_not_made(plan: Plan, zone_id: str, found: ZoneSnapshot) -> str:
+    """Return what keeps all that is missing in a zone from being made, '' if some of it can be."""
+    missing = [record for record in plan.zones()[zone_id] if not found.of(record)]
+    reasons = [f"{called(record)}: {misfit(found, record)}" for record in missing if misfit(found, record)]
+    return "; ".join(reasons) if len(reasons) == len(missing) else ""
+
+
 def recent_repairs(state: PlanState, now: datetime) -> tuple[datetime, ...]:
     """Return when empty answers were written back lately."""
     return tuple(at for at in state.repairs if now - at < REPAIRS_WITHIN)
@@ -317,7 +325,7 @@ def repair_batch(plan: Plan, state: PlanState, zone_id: str, found: ZoneSnapshot
         target
         for record in plan.zones()[zone_id]
         for target in answers(record, plan.regions.role(state.active))
-        if not _stands(found, target)
+        if not _stands(found, target) and not misfit(found, record)
     ]
     if found.fence is None or not due:
         return ()

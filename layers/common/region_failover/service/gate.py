@@ -6,7 +6,6 @@ The move asks for the first reason, a preview for all of them (`service/plan_ahe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from region_failover.domain.batches import Intent, batches_of, count_changes, unsafe, with_was
 from region_failover.domain.decision import Reason
@@ -17,7 +16,7 @@ from region_failover.domain.trigger import Trigger
 from region_failover.domain.zone import ZoneSnapshot
 from region_failover.ports import Ports
 from region_failover.service.preview import preview
-from region_failover.service.switches import obstacle, plan_steps
+from region_failover.service.switches import obstacles, plan_steps
 
 Obstacle = tuple[Reason, str]
 
@@ -37,24 +36,16 @@ def in_the_way(
     A human's word (`force`) goes over drift and over the plan's cap, and over nothing else.
     """
     forced = trigger.manual and trigger.force
-    for zone_id, found in zones.items():
-        for reason, detail in _of_zone(plan, state, zone_id, found):
-            if reason is Reason.FENCE_AHEAD and _has_moved_on(ports, plan, state):
-                yield Reason.LOST_THE_CLAIM, MOVED_ON
-            elif not (forced and reason is Reason.DRIFT):
-                yield reason, detail
+    for reason, detail in obstacles(plan, state.epoch, zones):
+        if reason is Reason.FENCE_AHEAD and _has_moved_on(ports, plan, state):
+            yield Reason.LOST_THE_CLAIM, MOVED_ON
+        elif not (forced and reason is Reason.DRIFT):
+            yield reason, detail
     if intent.direction is Direction.FAILBACK and not trigger.manual:
         yield from filter(None, [astray(plan, state, zones)])
     yield from _of_batches(plan, state, intent, zones, forced)
     if trigger.expect is not None:
         yield from _of_expectation(ports, plan, state, trigger.expect, intent, zones)
-
-
-def _of_zone(plan: Plan, state: PlanState, zone_id: str, found: ZoneSnapshot) -> Iterator[Obstacle]:
-    """Yield what speaks against a zone's records, and what against its fence: the one hides the other."""
-    of_records = obstacle(plan, state.epoch, {zone_id: found})
-    of_fence = obstacle(plan, state.epoch, {zone_id: replace(found, records=())})
-    yield from dict.fromkeys(blocked for blocked in (of_records, of_fence) if blocked)
 
 
 def _has_moved_on(ports: Ports, plan: Plan, state: PlanState) -> bool:

@@ -15,6 +15,7 @@ from region_failover.domain.drift import (
     count_repair,
     repair_batch,
     subject_of_record,
+    why_not_made,
     why_not_repaired,
 )
 from region_failover.domain.drifted import Drifted
@@ -48,7 +49,9 @@ def mend(
         here = [one for one in empty if one.subject in subjects]
         if not here:
             continue
-        why_not = why_not_repaired(plan, state, found, ports.clock.now())
+        why_not = why_not_repaired(plan, state, found, ports.clock.now()) or why_not_made(
+            plan, zone_id, found
+        )
         if not why_not and seen is None:
             seen, _ = observe(ports, plan)
         tried = (

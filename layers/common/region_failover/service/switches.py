@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -90,12 +90,16 @@ def obstacle(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> tuple
     ours means our record is outdated. Last, somebody else's edit, which is not fought: DRIFT is returned
     only where nothing else stands in the way, for it is what a human may overrule.
     """
+    return next(obstacles(plan, epoch, zones), None)
+
+
+def obstacles(plan: Plan, epoch: int, zones: Mapping[str, ZoneSnapshot]) -> Iterator[tuple[Reason, str]]:
+    """Yield all that is in the way (`obstacle`), the gravest first."""
     for obstructs in (_impossible, _fenced_off, _drift):
         for zone_id, found in zones.items():
             blocked = obstructs(plan, epoch, zone_id, found)
             if blocked:
-                return blocked[0], f"zone {zone_id}{blocked[1]}"
-    return None
+                yield blocked[0], f"zone {zone_id}{blocked[1]}"
 
 
 def _impossible(plan: Plan, epoch: int, zone_id: str, found: ZoneSnapshot) -> tuple[Reason, str] | None:
