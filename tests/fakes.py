@@ -477,12 +477,15 @@ class FakeZones:
         return self.faults.around("zones.name_servers", effect)
 
     def served(self, name: str, kind: str) -> tuple[str, ...]:
-        """Return what the zones' name servers answer: of weighted sets the heaviest."""
-        for zone in self.zones.values():
-            sets = [r for r in zone.values() if (r.name, r.type) == (canonical(name), kind) and r.weight != 0]
-            if sets:
-                found = max(sets, key=lambda record: (record.weight or 0, record.identifier))
-                return tuple(sorted(value.strip('"') for value in found.values))
+        """Return what the zones' name servers answer, a wildcard where no name stands; the heaviest set."""
+        wild = "*." + canonical(name).partition(".")[2]
+        for asked in (canonical(name), wild):
+            for zone in self.zones.values():
+                sets = [r for r in zone.values() if (r.name, r.type) == (asked, kind) and r.weight != 0]
+                if sets:
+                    found = max(sets, key=lambda record: (record.weight or 0, record.identifier))
+                    said = canonical if kind == "CNAME" else lambda value: value.strip('"')
+                    return tuple(sorted(map(said, found.values)))
         return ()
 
     def _zone(self, zone_id: str) -> dict[tuple[str, str], RecordSet]:

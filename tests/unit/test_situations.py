@@ -36,8 +36,8 @@ OF_THE_WAY = frozenset(
 )
 
 # Not on record, only in a plan that is shown; and what no plan's file can bring about: both are held in
-# tests/functional/test_plan_ahead.py.
-NO_SITUATION = frozenset({Reason.ALREADY_THERE, Reason.UNSAFE_BATCH})
+# tests/functional/test_plan_ahead.py. What a user's own hook says is held in tests/functional/test_hooks.py.
+NO_SITUATION = frozenset({Reason.ALREADY_THERE, Reason.UNSAFE_BATCH, Reason.VETOED})
 
 
 @cache
