@@ -228,7 +228,9 @@ def test_a_secret_that_was_forgotten_is_read_anew() -> None:
         secret.read()
         client("secretsmanager").put_secret_value(SecretId=stack.secret_arn, SecretString="rotated")
         assert secret.read() == TOKEN
-        secret.forget()
+        secret.forget("another")
+        assert secret.read() == TOKEN
+        secret.forget(TOKEN)
         assert secret.read() == "rotated"
 
 

@@ -167,11 +167,10 @@ def test_a_set_of_any_kind_is_written_as_it_was_read(written: dict[str, Any]) ->
     zones, stub = stubbed()
     entry = {"Name": "www.example.com.", "Type": "A", **written}
     mark = {"Name": f"{FENCE}.", "Type": "TXT", "TTL": 30, "ResourceRecords": [{"Value": '"x"'}]}
-    for listed in (entry, mark):
-        stub.add_response(
-            "list_resource_record_sets",
-            {"ResourceRecordSets": [listed], "IsTruncated": False, "MaxItems": "10"},
-        )
+    stub.add_response(
+        "list_resource_record_sets",
+        {"ResourceRecordSets": [mark, entry], "IsTruncated": False, "MaxItems": "16"},
+    )
     sent = {**entry, "Name": "www.example.com", **_undotted(entry)}
     changes = [{"Action": "DELETE", "ResourceRecordSet": sent}]
     expected = {"HostedZoneId": "Z1", "ChangeBatch": {"Comment": "", "Changes": changes}}
@@ -229,7 +228,7 @@ def test_many_names_cost_few_requests() -> None:
         zones.meta.events.register("before-call.route53", lambda model, **_: asked.append(model.name))
         found = Route53(zones).read(zone, [(record.name, "A") for record in records], FENCE)
         assert found.records == tuple(records)
-        assert len(asked) == 3  # two pages of records, and the fence
+        assert len(asked) == 2  # pages of records, the fence among them
 
 
 def test_a_names_many_sets_are_read_to_the_last() -> None:
@@ -245,11 +244,17 @@ def test_a_names_many_sets_are_read_to_the_last() -> None:
         for n in range(12)
     ]
     page = {"IsTruncated": True, "NextRecordName": "www.example.com.", "NextRecordType": "A"}
-    stub.add_response(
-        "list_resource_record_sets",
-        {"ResourceRecordSets": sets[:10], "MaxItems": "10", "NextRecordIdentifier": "010", **page},
-        {"HostedZoneId": "Z1", "StartRecordName": "www.example.com", "MaxItems": "10"},
-    )
+    mark = {"Name": f"{FENCE}.", "Type": "TXT", "TTL": 30, "ResourceRecords": [{"Value": '"x"'}]}
+    for listed, start in (
+        ([mark, *sets[:10]], {"StartRecordName": FENCE, "MaxItems": "16"}),
+        (sets[:10], {"StartRecordName": "www.example.com", "MaxItems": "8"}),
+        (sets[:10], {"StartRecordName": "www.example.com", "MaxItems": "300"}),
+    ):
+        stub.add_response(
+            "list_resource_record_sets",
+            {"ResourceRecordSets": listed, "MaxItems": "10", "NextRecordIdentifier": "010", **page},
+            {"HostedZoneId": "Z1", **start},
+        )
     stranger = {"Name": "zzz.example.com.", "Type": "A", **PLAIN}
     stub.add_response(
         "list_resource_record_sets",
@@ -261,9 +266,6 @@ def test_a_names_many_sets_are_read_to_the_last() -> None:
             "StartRecordIdentifier": "010",
             "MaxItems": "300",
         },
-    )
-    stub.add_response(
-        "list_resource_record_sets", {"ResourceRecordSets": [], "MaxItems": "10", "IsTruncated": False}
     )
     with stub:
         found = zones.read("Z1", [("www.example.com", "A")], FENCE)
