@@ -26,6 +26,7 @@ class Transition:
     __slots__ = (
         "direction",
         "epoch",
+        "forced",
         "found",
         "lease_owner",
         "lease_until",
@@ -48,6 +49,7 @@ class Transition:
         self.source: str = found["source"]
         self.target: str = found["target"]
         self.manual: bool = found["manual"]
+        self.forced: bool = found.get("forced", False)  # over what somebody else has put into the records
         self.started_at: str = found["started_at"]
         self.verified_at: str = found["verified_at"]
         self.lease_owner: str = found["lease"]["owner"]

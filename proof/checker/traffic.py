@@ -280,12 +280,16 @@ class AsTheSnapshotSaw(Rule):
             return
         for old, new in zip(was.steps, now.steps, strict=False):
             changed = old["before"] and new["before"] != old["before"]
-            if changed and not _grew(old, new) and not self._harmless(now.epoch, new):
+            if changed and not _grew(old, new) and not self._harmless(now.epoch, new, now.forced):
                 self.blame(
                     save.entry, f"{save.worker.name} replaced the snapshot of {old['kind']} {old['subject']}"
                 )
 
-    def _harmless(self, epoch: int, step: dict[str, Any]) -> bool:
+    def _harmless(self, epoch: int, step: dict[str, Any], forced: bool) -> bool:
+        """Return whether nothing of this epoch has happened there, and nothing foreign is taken for known.
+
+        Of a forced move a human has said that whatever stands in the plan's records shall be overwritten.
+        """
         zone_id = step["subject"]
         if step["kind"] != "route53" or (zone_id, epoch) in self.facts.change_ids.values():
             return False
@@ -296,7 +300,7 @@ class AsTheSnapshotSaw(Rule):
                 fence = read_fence(content[1])
                 if fence is None or fence.plan != self.facts.plan.name or fence.epoch >= epoch:
                     return False
-            elif content[1] not in {values for _, values, _ in planned.get(key, {}).values()}:
+            elif not forced and content[1] not in {values for _, values, _ in planned.get(key, {}).values()}:
                 return False
         return True
 
