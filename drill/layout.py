@@ -20,7 +20,6 @@ PLAN = "orders"
 TABLE = "orders"
 ZONE = "orders.example"
 API_NAME = "api.orders.example"
-FENCE_NAME = "_region-failover.api.orders.example"
 LINODE_DOMAIN_ID = 123456
 LINODE_DOMAIN = "legacy.example"
 LINODE_NAME = "app.legacy.example"

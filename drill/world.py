@@ -544,7 +544,7 @@ class World:
     def fences(self) -> dict[str, str]:
         """Return the name of the plan's fence in each of its zones."""
         further = {lot.zone_id: lot.fence for lot in self.lots}
-        return {**further, self.zone_id: layout.FENCE_NAME}
+        return {**further, self.zone_id: self.fence_name}
 
     def zones_now(self) -> dict[str, list[dict[str, Any]]]:
         """Return the record sets of each of the plan's zones."""
